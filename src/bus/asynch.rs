@@ -1,0 +1,299 @@
+//! The handles' methods that wait as a task does: on any executor, for they need only its waker.
+//!
+//! A task that finds nothing first lets the others run once (it wakes itself), since those may well be
+//! about to publish or to read, and only then registers at the doorbell.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use crate::bus::batch::Batch;
+use crate::bus::blocking::Written;
+use crate::bus::core::Core;
+use crate::bus::error::{
+    PublishBatchError, PublishError, RecvError, TryPublishError, TryRecvError,
+};
+use crate::bus::publisher::Publisher;
+use crate::bus::subscriber::{COOPERATION, Subscriber};
+use crate::sync::Arc;
+use crate::wait::doorbell::{Doorbell, Key, Sleeper};
+
+/// Polls `attempt`: now, once more after the other tasks have run, then whenever the doorbell rings.
+fn poll_at<R>(
+    bell: &Doorbell,
+    key: Key,
+    has_yielded: &mut bool,
+    cx: &mut Context<'_>,
+    mut attempt: impl FnMut() -> Option<R>,
+) -> Poll<R> {
+    if let Some(done) = attempt() {
+        *has_yielded = false;
+        return Poll::Ready(done);
+    }
+    if !std::mem::replace(has_yielded, true) {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    bell.register(key, Sleeper::Task(cx.waker().clone()));
+    match attempt() {
+        Some(done) => {
+            bell.cancel(key);
+            *has_yielded = false;
+            Poll::Ready(done)
+        }
+        None => Poll::Pending,
+    }
+}
+
+/// Takes a future's waker off the doorbell when the future is dropped.
+struct Registration<'a, T> {
+    core: &'a Core<T>,
+    key: Option<Key>,
+}
+
+impl<T> Drop for Registration<'_, T> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.core.room.cancel(key);
+        }
+    }
+}
+
+impl<T> Publisher<T> {
+    /// Publishes; waits, as a task, while a lossless subscriber is a whole ring behind.
+    ///
+    /// # Errors
+    /// The bus is (or gets) closed; the message comes back.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it has published nothing (the message is dropped with it).
+    ///
+    /// # Examples
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let bus = stentor::Bus::new(16);
+    /// let publisher = bus.publisher();
+    /// let mut subscriber = bus.subscribe();
+    /// publisher.publish_async("hello").await.unwrap();
+    /// assert_eq!(subscriber.recv_async().await, Ok("hello"));
+    /// # });
+    /// ```
+    pub async fn publish_async(&self, message: T) -> Result<(), PublishError<T>> {
+        match self.core.try_publish(message) {
+            Ok(()) => Ok(()),
+            Err(TryPublishError::Closed(message)) => Err(PublishError(message)),
+            Err(TryPublishError::Full(message)) => self.publish_later(message).await,
+        }
+    }
+
+    async fn publish_later(&self, message: T) -> Result<(), PublishError<T>> {
+        let core = &*self.core;
+        let mut registration = Registration { core, key: None };
+        let mut message = Some(message);
+        let mut has_yielded = false;
+        poll_fn(move |cx| {
+            let key = *registration.key.get_or_insert_with(|| core.new_key());
+            poll_at(&core.room, key, &mut has_yielded, cx, || {
+                match core.try_publish(message.take()?) {
+                    Ok(()) => Some(Ok(())),
+                    Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
+                    Err(TryPublishError::Full(back)) => {
+                        message = Some(back);
+                        None
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    /// Publishes all of them, in order; waits, as a task, whenever the ring is full. See
+    /// [`publish_batch`](Self::publish_batch).
+    ///
+    /// # Errors
+    /// The bus got closed; the error has the messages that were not published.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it has published the first messages of the batch and dropped the
+    /// rest; how many cannot be told.
+    pub async fn publish_batch_async<I>(&self, messages: I) -> Result<(), PublishBatchError<T>>
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        let mut messages = messages.into_iter();
+        let mut published = 0;
+        loop {
+            let (count, stopped) = self.write_run(&mut messages);
+            published += count;
+            let Some(message) = stopped else { return Ok(()) };
+            if let Err(PublishError(message)) = self.publish_async(message).await {
+                let rest = std::iter::once(message).chain(messages).collect();
+                return Err(PublishBatchError { published, rest });
+            }
+            published += 1;
+        }
+    }
+
+    /// Publishes until the batch ends, or the message given back has to wait.
+    fn write_run(&self, messages: &mut impl Iterator<Item = T>) -> (usize, Option<T>) {
+        let _written = Written(self);
+        let mut count = 0;
+        for message in messages {
+            if let Err(refused) = self.core.ring.push_later(message) {
+                return (count, Some(refused.0));
+            }
+            count += 1;
+        }
+        (count, None)
+    }
+}
+
+/// A `Publisher` as a `Sink`: `start_send` publishes at once where there is room, else keeps the one
+/// message until `poll_ready` or `poll_flush` finds some. Dropping the publisher drops that message.
+impl<T> Sink<T> for Publisher<T>
+where
+    T: Unpin,
+{
+    type Error = PublishError<T>;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError<T>>> {
+        let Self { core, unsent, sink_key } = &mut *self;
+        if unsent.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let key = *sink_key.get_or_insert_with(|| core.new_key());
+        poll_at(&core.room, key, &mut true, cx, || match core.try_publish(unsent.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
+            Err(TryPublishError::Full(back)) => {
+                *unsent = Some(back);
+                None
+            }
+        })
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<(), PublishError<T>> {
+        debug_assert!(self.unsent.is_none(), "start_send without poll_ready");
+        match self.core.try_publish(message) {
+            Ok(()) => Ok(()),
+            Err(TryPublishError::Closed(message)) => Err(PublishError(message)),
+            Err(TryPublishError::Full(message)) => {
+                self.unsent = Some(message);
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PublishError<T>>> {
+        self.poll_ready(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PublishError<T>>> {
+        self.poll_ready(cx)
+    }
+}
+
+/// Takes a subscriber's waker off the doorbell when its future is dropped.
+struct Listening<'a, T>(&'a mut Subscriber<T>);
+
+impl<T> Drop for Listening<'_, T> {
+    fn drop(&mut self) {
+        self.0.forget_waker();
+    }
+}
+
+impl<T> Subscriber<T> {
+    /// Receives the next message; waits, as a task, until there is one.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it has received nothing: the message stays for the next call.
+    pub async fn recv_async(&mut self) -> Result<T, RecvError>
+    where
+        T: Clone,
+    {
+        self.readable().await?;
+        self.take_one()
+    }
+
+    /// Takes a batch of at most `max` messages to read in place; waits, as a task, until there is at
+    /// least one.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// As [`recv_async`](Self::recv_async).
+    pub async fn read_async(&mut self, max: usize) -> Result<Batch<'_, T>, RecvError> {
+        self.readable().await?;
+        self.take_batch(max)
+    }
+
+    /// Waits until there is something to read.
+    async fn readable(&mut self) -> Result<(), RecvError> {
+        if let Some(found) = self.peek_within_budget() {
+            return found;
+        }
+        let listening = Listening(self);
+        poll_fn(|cx| listening.0.poll_readable(cx)).await
+    }
+
+    /// What `peek` finds, unless it is time to let other tasks run.
+    fn peek_within_budget(&mut self) -> Option<Result<(), RecvError>> {
+        self.budget = self.budget.checked_sub(1)?;
+        TryRecvError::settle(self.peek())
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
+        if self.budget == 0 {
+            self.budget = COOPERATION;
+            self.has_yielded = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.budget = COOPERATION;
+        let core = Arc::clone(&self.core);
+        let key = self.id().0;
+        let mut has_yielded = self.has_yielded;
+        let polled = poll_at(&core.arrivals, key, &mut has_yielded, cx, || {
+            TryRecvError::settle(self.peek())
+        });
+        self.has_yielded = has_yielded;
+        self.registered = polled.is_pending();
+        polled
+    }
+
+    fn forget_waker(&mut self) {
+        if std::mem::take(&mut self.registered) {
+            self.core.arrivals.cancel(self.id().0);
+        }
+    }
+}
+
+impl<T: Clone> Stream for Subscriber<T> {
+    type Item = T;
+
+    /// The next message. Ends when the bus is closed and drained, or the subscription evicted; what a
+    /// `DropOldest` subscription loses on the way is counted in [`missed`](Subscriber::missed).
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            let found = match self.peek_within_budget() {
+                Some(found) => found,
+                None => ready!(self.poll_readable(cx)),
+            };
+            match found.and_then(|()| self.take_one()) {
+                Ok(message) => return Poll::Ready(Some(message)),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Evicted(_) | RecvError::Closed) => return Poll::Ready(None),
+            }
+        }
+    }
+}

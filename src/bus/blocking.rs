@@ -1,0 +1,274 @@
+//! The handles' methods that wait as a thread does.
+
+use std::time::Duration;
+
+use crate::bus::batch::Batch;
+use crate::bus::error::{
+    Closed, PublishBatchError, PublishError, PublishTimeoutError, RecvError, RecvTimeoutError,
+    TryPublishError, TryPublishWithError, TryRecvError,
+};
+use crate::bus::publisher::Publisher;
+use crate::bus::subscriber::Subscriber;
+use crate::sync::{Arc, Instant};
+use crate::wait::strategy::Patience;
+use crate::wait::thread::wait;
+
+/// Looks at a full ring that ask for room for a batch; after so many any room will do, for a
+/// subscriber may have its reasons to stop after one message.
+const AMPLE_LOOKS: u32 = 32;
+
+/// When a wait that begins now is over; `None` if that is beyond what the clock can say.
+fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+impl<T> Publisher<T> {
+    /// Publishes; waits, by the bus's strategy, while a lossless subscriber is a whole ring behind.
+    ///
+    /// # Errors
+    /// The bus is (or gets) closed; the message comes back.
+    #[inline]
+    pub fn publish(&self, message: T) -> Result<(), PublishError<T>> {
+        match self.core.try_publish(message) {
+            Ok(()) => Ok(()),
+            Err(TryPublishError::Closed(message)) => Err(PublishError(message)),
+            Err(TryPublishError::Full(message)) => match self.publish_slowly(message, None) {
+                Ok(()) => Ok(()),
+                Err(error) => Err(PublishError(error.into_inner())),
+            },
+        }
+    }
+
+    /// Publishes; waits for at most `timeout` while the ring is full.
+    ///
+    /// # Errors
+    /// `Timeout` or `Closed`; both give the message back.
+    pub fn publish_timeout(
+        &self,
+        message: T,
+        timeout: Duration,
+    ) -> Result<(), PublishTimeoutError<T>> {
+        match self.core.try_publish(message) {
+            Ok(()) => Ok(()),
+            Err(TryPublishError::Closed(message)) => Err(PublishTimeoutError::Closed(message)),
+            Err(TryPublishError::Full(message)) => self.publish_slowly(message, deadline(timeout)),
+        }
+    }
+
+    #[cold]
+    fn publish_slowly(
+        &self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), PublishTimeoutError<T>> {
+        let mut message = Some(message);
+        let published =
+            self.wait_for_room(deadline, || match self.core.try_publish(message.take()?) {
+                Ok(()) => Some(Ok(())),
+                Err(TryPublishError::Closed(back)) => Some(Err(PublishTimeoutError::Closed(back))),
+                Err(TryPublishError::Full(back)) => {
+                    message = Some(back);
+                    None
+                }
+            });
+        match (published, message) {
+            (Some(published), _) => published,
+            (None, Some(message)) => Err(PublishTimeoutError::Timeout(message)),
+            (None, None) => unreachable!("a look that finds no room puts the message back"),
+        }
+    }
+
+    /// Waits until `attempt` succeeds, trying it when there seems to be room.
+    fn wait_for_room<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let core = &*self.core;
+        let mut looks = 0;
+        let look = || {
+            looks += 1;
+            if looks < AMPLE_LOOKS && !core.has_ample_room() && !self.is_closed() {
+                return None;
+            }
+            attempt()
+        };
+        wait(&core.room, core.new_key(), &core.strategy, &mut Patience::new(), deadline, look)
+    }
+
+    /// Publishes all of them, in order, and lets subscribers see them in runs. Longer than the ring is
+    /// fine: waits, like [`publish`](Self::publish), whenever the ring is full.
+    ///
+    /// Other publishers' messages may come in between. The iterator runs outside every lock and claim:
+    /// if it panics, what it gave before is published, and nobody is held up.
+    ///
+    /// # Errors
+    /// The bus got closed; the error has the messages that were not published.
+    pub fn publish_batch<I>(&self, messages: I) -> Result<(), PublishBatchError<T>>
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        let written = Written(self);
+        let mut messages = messages.into_iter();
+        let mut published = 0;
+        while let Some(message) = messages.next() {
+            let refused = match self.core.ring.push_later(message) {
+                Ok(_replaced) => None,
+                Err(refused) => Some(TryPublishError::from(refused)),
+            };
+            let unsent = match refused {
+                None => None,
+                Some(TryPublishError::Closed(message)) => Some(message),
+                Some(TryPublishError::Full(message)) => {
+                    written.show();
+                    self.publish(message).err().map(PublishError::into_inner)
+                }
+            };
+            if let Some(message) = unsent {
+                let rest = std::iter::once(message).chain(messages).collect();
+                return Err(PublishBatchError { published, rest });
+            }
+            published += 1;
+            if published % RUN == 0 {
+                written.show();
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a message that `write` writes in place; waits while the ring is full. See
+    /// [`try_publish_with`](Self::try_publish_with).
+    ///
+    /// # Errors
+    /// The bus is (or gets) closed; `write` was not called.
+    pub fn publish_with(&self, write: impl FnOnce(&mut T)) -> Result<(), Closed>
+    where
+        T: Default,
+    {
+        let mut write = Some(write);
+        let mut attempt = || {
+            let tried = self.try_publish_with(|slot| {
+                if let Some(write) = write.take() {
+                    write(slot);
+                }
+            });
+            match tried {
+                Ok(()) => Some(Ok(())),
+                Err(TryPublishWithError::Closed) => Some(Err(Closed)),
+                Err(TryPublishWithError::Full) => None,
+            }
+        };
+        if let Some(done) = attempt() {
+            return done;
+        }
+        self.wait_for_room(None, attempt).unwrap_or(Err(Closed))
+    }
+}
+
+/// A batch is shown to subscribers every so many messages.
+const RUN: usize = 64;
+
+/// Shows what a batch has written, at the latest when it ends, however it ends.
+pub(crate) struct Written<'a, T>(pub(crate) &'a Publisher<T>);
+
+impl<T> Written<'_, T> {
+    pub(crate) fn show(&self) {
+        self.0.core.ring.flush();
+        self.0.core.arrivals.ring();
+    }
+}
+
+impl<T> Drop for Written<'_, T> {
+    fn drop(&mut self) {
+        self.show();
+    }
+}
+
+impl<T> Subscriber<T> {
+    /// Receives the next message; waits, by the bus's strategy, until there is one.
+    ///
+    /// # Errors
+    /// `Lagged` once for each loss of a `DropOldest` subscription; `Evicted` or `Closed` for good.
+    ///
+    /// # Panics
+    /// If `T::clone` does; the message then counts as read.
+    #[inline]
+    pub fn recv(&mut self) -> Result<T, RecvError>
+    where
+        T: Clone,
+    {
+        self.wait_readable(None).unwrap_or(Err(RecvError::Closed))?;
+        self.take_one()
+    }
+
+    /// Receives the next message; waits for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout`, or as [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError>
+    where
+        T: Clone,
+    {
+        self.wait_readable(deadline(timeout)).ok_or(RecvTimeoutError::Timeout)??;
+        Ok(self.take_one()?)
+    }
+
+    /// Takes a batch of at most `max` messages to read in place; waits until there is at least one.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn read(&mut self, max: usize) -> Result<Batch<'_, T>, RecvError> {
+        self.wait_readable(None).unwrap_or(Err(RecvError::Closed))?;
+        self.take_batch(max)
+    }
+
+    /// As [`read`](Self::read); waits for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout`, or as [`recv`](Self::recv).
+    pub fn read_timeout(
+        &mut self,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<Batch<'_, T>, RecvTimeoutError> {
+        self.wait_readable(deadline(timeout)).ok_or(RecvTimeoutError::Timeout)??;
+        Ok(self.take_batch(max)?)
+    }
+
+    /// Waits until a look settles the matter; `None` if the deadline comes first.
+    #[inline]
+    fn wait_readable(&mut self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
+        match TryRecvError::settle(self.peek()) {
+            Some(found) => Some(found),
+            None => self.wait_slowly(deadline),
+        }
+    }
+
+    #[inline(never)]
+    fn wait_slowly(&mut self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
+        let core = Arc::clone(&self.core);
+        let mut patience = self.patience;
+        let key = self.id().0;
+        let look = || TryRecvError::settle(self.peek());
+        let found = wait(&core.arrivals, key, &core.strategy, &mut patience, deadline, look);
+        self.patience = patience;
+        found
+    }
+}
+
+impl<T: Clone> Iterator for Subscriber<T> {
+    type Item = T;
+
+    /// The next message; waits for it. Ends when the bus is closed and drained, or the subscription
+    /// evicted; what a `DropOldest` subscription loses on the way is counted in
+    /// [`missed`](Subscriber::missed).
+    fn next(&mut self) -> Option<T> {
+        loop {
+            match self.recv() {
+                Ok(message) => return Some(message),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Evicted(_) | RecvError::Closed) => return None,
+            }
+        }
+    }
+}
