@@ -86,12 +86,10 @@ impl<T> Publisher<T> {
     ) -> Option<R> {
         let core = &*self.core;
         let mut looks = 0;
-        let look = || {
+        let look = |before_sleep: bool| {
             looks += 1;
-            if looks < AMPLE_LOOKS && !core.has_ample_room() && !self.is_closed() {
-                return None;
-            }
-            attempt()
+            let picky = looks < AMPLE_LOOKS && !before_sleep && !self.is_closed();
+            if picky && !core.has_ample_room() { None } else { attempt() }
         };
         wait(&core.room, core.new_key(), &core.strategy, &mut Patience::new(), deadline, look)
     }
@@ -113,7 +111,10 @@ impl<T> Publisher<T> {
         let mut published = 0;
         while let Some(message) = messages.next() {
             let refused = match self.core.ring.push_later(message) {
-                Ok(_replaced) => None,
+                Ok(pushed) => {
+                    drop(pushed.replaced);
+                    None
+                }
                 Err(refused) => Some(TryPublishError::from(refused)),
             };
             let unsent = match refused {
@@ -174,7 +175,7 @@ pub(crate) struct Written<'a, T>(pub(crate) &'a Publisher<T>);
 impl<T> Written<'_, T> {
     pub(crate) fn show(&self) {
         self.0.core.ring.flush();
-        self.0.core.arrivals.ring();
+        self.0.core.announce();
     }
 }
 
@@ -249,7 +250,7 @@ impl<T> Subscriber<T> {
         let core = Arc::clone(&self.core);
         let mut patience = self.patience;
         let key = self.id().0;
-        let look = || TryRecvError::settle(self.peek());
+        let look = |_| TryRecvError::settle(self.peek());
         let found = wait(&core.arrivals, key, &core.strategy, &mut patience, deadline, look);
         self.patience = patience;
         found

@@ -76,14 +76,25 @@ impl<T> Core<T> {
     #[inline(always)]
     pub(crate) fn try_publish(&self, message: T) -> Result<(), TryPublishError<T>> {
         match self.ring.push(message) {
-            Ok(replaced) => {
-                self.arrivals.ring();
+            Ok(pushed) => {
+                if pushed.shared {
+                    self.announce();
+                } else {
+                    self.arrivals.ring();
+                }
                 // Here at the end, for its `Drop` is user code.
-                drop(replaced);
+                drop(pushed.replaced);
                 Ok(())
             }
             Err(refused) => Err(refused.into()),
         }
+    }
+
+    /// Wakes who waits for a message that was published in the shared phase: subscribers, and publishers
+    /// a lap ahead, who cannot reuse a slot before it is published.
+    pub(crate) fn announce(&self) {
+        self.arrivals.ring();
+        self.room.ring();
     }
 
     /// Whether lossless subscribers leave room for a batch: what a publisher that had to wait waits

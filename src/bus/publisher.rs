@@ -68,7 +68,7 @@ impl<T> Publisher<T> {
         struct Ring<'a, T>(&'a Core<T>);
         impl<T> Drop for Ring<'_, T> {
             fn drop(&mut self) {
-                self.0.arrivals.ring();
+                self.0.announce();
             }
         }
         let _ring = Ring(&self.core);

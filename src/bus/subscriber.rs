@@ -236,6 +236,8 @@ impl<T> Subscriber<T> {
         for _ in 0..2 {
             let (first, end) = self.core.ring.readable(self.next, self.most);
             if first > self.next {
+                // A lossy cursor may be moved by others as well unless it is held.
+                self.hold()?;
                 self.finish(first);
             }
             self.available = self.upstream_limit(end);

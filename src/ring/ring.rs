@@ -10,6 +10,15 @@ use crate::ring::slots::Slots;
 #[derive(Debug)]
 pub(crate) struct Refused<T>(pub(crate) T, pub(crate) Blocked);
 
+/// A message was published.
+pub(crate) struct Pushed<T> {
+    /// The message it replaced: for the caller to drop when it holds nothing, for its `Drop` is user
+    /// code.
+    pub(crate) replaced: Option<T>,
+    /// In the shared phase, so that a publisher may be waiting for this one.
+    pub(crate) shared: bool,
+}
+
 pub(crate) struct Ring<T> {
     slots: Slots<T>,
     skips: Skips,
@@ -35,16 +44,15 @@ impl<T> Ring<T> {
         self.slots.capacity()
     }
 
-    /// Publishes a message. Gives back the one it replaces, for the caller to drop when it holds
-    /// nothing: its `Drop` is user code.
+    /// Publishes a message.
     #[inline(always)]
-    pub(crate) fn push(&self, message: T) -> Result<Option<T>, Refused<T>> {
+    pub(crate) fn push(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
         self.push_owned(message, true).unwrap_or_else(|message| self.push_shared(message))
     }
 
     /// Writes a message, to be published by [`Self::flush`] at the latest.
     #[inline(always)]
-    pub(crate) fn push_later(&self, message: T) -> Result<Option<T>, Refused<T>> {
+    pub(crate) fn push_later(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
         self.push_owned(message, false).unwrap_or_else(|message| self.push_shared(message))
     }
 
@@ -58,7 +66,7 @@ impl<T> Ring<T> {
 
     /// As the owner of the lane; gives the message back if this thread is not.
     #[inline(always)]
-    fn push_owned(&self, message: T, now: bool) -> Result<Result<Option<T>, Refused<T>>, T> {
+    fn push_owned(&self, message: T, now: bool) -> Result<Result<Pushed<T>, Refused<T>>, T> {
         let Some(turn) = self.sequencer.enter() else { return Err(message) };
         if !self.sequencer.has_room(&turn) {
             return Ok(Err(Refused(message, Blocked::Full)));
@@ -66,24 +74,24 @@ impl<T> Ring<T> {
         let sequence = turn.next();
         // SAFETY: the sequence is ours while the turn lasts, and there is room for it: every cursor is
         // past its slot. All before it has been written.
-        let old = unsafe { self.slots.replace(sequence, message) };
+        let replaced = unsafe { self.slots.replace(sequence, message) };
         turn.set_next(sequence + 1);
         if now {
             self.sequencer.publish_owned(&turn);
         }
-        Ok(Ok(old))
+        Ok(Ok(Pushed { replaced, shared: false }))
     }
 
     #[inline(never)]
-    fn push_shared(&self, message: T) -> Result<Option<T>, Refused<T>> {
+    fn push_shared(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
         match self.sequencer.claim() {
             Err(blocked) => Err(Refused(message, blocked)),
             Ok(sequence) => {
                 // SAFETY: claimed, so ours, and claimed only after every cursor was past its slot and
                 // the message one lap ago was published.
-                let old = unsafe { self.slots.replace(sequence, message) };
+                let replaced = unsafe { self.slots.replace(sequence, message) };
                 self.sequencer.publish(sequence);
-                Ok(old)
+                Ok(Pushed { replaced, shared: true })
             }
         }
     }

@@ -6,18 +6,19 @@ use crate::sync::{Instant, current, park, park_timeout};
 use crate::wait::doorbell::{Doorbell, Key, Sleeper};
 use crate::wait::strategy::{Patience, Step, WaitStrategy, Waiting};
 
-/// Calls `look` until it finds something, or until the deadline (then `None`).
+/// Calls `look` until it finds something, or until the deadline (then `None`). It is told whether the
+/// thread will sleep if it finds nothing: then anything must do.
 pub(crate) fn wait<R>(
     bell: &Doorbell,
     key: Key,
     strategy: &WaitStrategy,
     patience: &mut Patience,
     deadline: Option<Instant>,
-    mut look: impl FnMut() -> Option<R>,
+    mut look: impl FnMut(bool) -> Option<R>,
 ) -> Option<R> {
     let mut waiting = Waiting::new(strategy, patience);
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = look(false) {
             return Some(found);
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -40,7 +41,7 @@ fn sleep<R>(
     bell: &Doorbell,
     key: Key,
     limit: Option<Duration>,
-    look: &mut impl FnMut() -> Option<R>,
+    look: &mut impl FnMut(bool) -> Option<R>,
 ) -> Option<R> {
     /// Leaves no registration behind, however the second look ends.
     struct Registered<'a>(&'a Doorbell, Key);
@@ -51,7 +52,7 @@ fn sleep<R>(
     }
     bell.register(key, Sleeper::Thread(current()));
     let _registered = Registered(bell, key);
-    let found = look();
+    let found = look(true);
     if found.is_none() {
         match limit {
             Some(limit) => park_timeout(limit),
