@@ -18,33 +18,65 @@ use crate::bus::error::{
 };
 use crate::bus::publisher::Publisher;
 use crate::bus::subscriber::{COOPERATION, Subscriber};
-use crate::sync::Arc;
 use crate::wait::doorbell::{Doorbell, Key, Sleeper};
 
-/// Polls `attempt`: now, once more after the other tasks have run, then whenever the doorbell rings.
-fn poll_at<R>(
-    bell: &Doorbell,
+/// Polls `attempt` on `state`: now, once more after the other tasks have run, then whenever the
+/// doorbell of the state rings.
+fn poll_at<S, R>(
+    state: &mut S,
+    bell: impl Fn(&S) -> &Doorbell,
     key: Key,
     has_yielded: &mut bool,
     cx: &mut Context<'_>,
-    mut attempt: impl FnMut() -> Option<R>,
+    attempt: impl Fn(&mut S) -> Option<R>,
 ) -> Poll<R> {
-    if let Some(done) = attempt() {
-        *has_yielded = false;
-        return Poll::Ready(done);
+    let mut found = attempt(state);
+    if found.is_none() {
+        if !std::mem::replace(has_yielded, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        bell(state).register(key, Sleeper::Task(cx.waker().clone()));
+        found = attempt(state);
+        if found.is_some() {
+            bell(state).cancel(key);
+        }
     }
-    if !std::mem::replace(has_yielded, true) {
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
-    }
-    bell.register(key, Sleeper::Task(cx.waker().clone()));
-    match attempt() {
-        Some(done) => {
-            bell.cancel(key);
+    match found {
+        Some(found) => {
             *has_yielded = false;
-            Poll::Ready(done)
+            Poll::Ready(found)
         }
         None => Poll::Pending,
+    }
+}
+
+/// A message that waits for room.
+struct Unsent<'a, T> {
+    core: &'a Core<T>,
+    message: &'a mut Option<T>,
+}
+
+impl<T> Unsent<'_, T> {
+    /// Publishes it if there is room; otherwise leaves it where it is.
+    fn try_publish(&mut self) -> Option<Result<(), PublishError<T>>> {
+        match self.core.try_publish(self.message.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
+            Err(TryPublishError::Full(back)) => {
+                *self.message = Some(back);
+                None
+            }
+        }
+    }
+
+    fn poll(
+        &mut self,
+        key: Key,
+        has_yielded: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError<T>>> {
+        poll_at(self, |unsent| &unsent.core.room, key, has_yielded, cx, Self::try_publish)
     }
 }
 
@@ -96,16 +128,7 @@ impl<T> Publisher<T> {
         let mut has_yielded = false;
         poll_fn(move |cx| {
             let key = *registration.key.get_or_insert_with(|| core.new_key());
-            poll_at(&core.room, key, &mut has_yielded, cx, || {
-                match core.try_publish(message.take()?) {
-                    Ok(()) => Some(Ok(())),
-                    Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
-                    Err(TryPublishError::Full(back)) => {
-                        message = Some(back);
-                        None
-                    }
-                }
-            })
+            Unsent { core, message: &mut message }.poll(key, &mut has_yielded, cx)
         })
         .await
     }
@@ -168,14 +191,7 @@ where
             return Poll::Ready(Ok(()));
         }
         let key = *sink_key.get_or_insert_with(|| core.new_key());
-        poll_at(&core.room, key, &mut true, cx, || match core.try_publish(unsent.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
-            Err(TryPublishError::Full(back)) => {
-                *unsent = Some(back);
-                None
-            }
-        })
+        Unsent { core, message: unsent }.poll(key, &mut true, cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<(), PublishError<T>> {
@@ -260,12 +276,10 @@ impl<T> Subscriber<T> {
             return Poll::Pending;
         }
         self.budget = COOPERATION;
-        let core = Arc::clone(&self.core);
         let key = self.id().0;
         let mut has_yielded = self.has_yielded;
-        let polled = poll_at(&core.arrivals, key, &mut has_yielded, cx, || {
-            TryRecvError::settle(self.peek())
-        });
+        let attempt = |subscriber: &mut Self| TryRecvError::settle(subscriber.peek());
+        let polled = poll_at(self, |s| &s.core.arrivals, key, &mut has_yielded, cx, attempt);
         self.has_yielded = has_yielded;
         self.registered = polled.is_pending();
         polled

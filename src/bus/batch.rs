@@ -34,7 +34,6 @@ impl<'a, T> Batch<'a, T> {
     }
 
     /// How many messages; at least one.
-    #[expect(clippy::len_without_is_empty, reason = "`is_empty` is below, for completeness")]
     pub fn len(&self) -> usize {
         self.len
     }

@@ -4,8 +4,8 @@
 //! A publisher that loaded the list before a newcomer was in it may compute a limit that lets it
 //! overrun the newcomer. So it computes, then looks whether the list is still the same, and starts
 //! over if not; and the newcomer takes its start position only after the list with it is visible.
-//! With a full fence on both sides (store the list - fence - read the head | read the cursors - fence
-//! - read the list) one of them sees the other: either the publisher starts over, or the newcomer
+//! With a full fence on both sides (one stores the list and then reads the head, the other reads the
+//! cursors and then reads the list) one of them sees the other: either the publisher starts over, or the newcomer
 //! starts at or after every position that the publisher has based its limit on.
 
 use std::sync::Arc;

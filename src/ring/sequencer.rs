@@ -144,7 +144,7 @@ impl Sequencer {
     #[inline(always)]
     pub(crate) fn publish(&self, sequence: Sequence) {
         self.stamp(sequence).set(sequence);
-        if sequence % SAMPLE == 0 {
+        if sequence.is_multiple_of(SAMPLE) {
             self.try_own();
         }
     }
