@@ -165,8 +165,9 @@ impl<T> Publisher<T> {
         let _written = Written(self);
         let mut count = 0;
         for message in messages {
-            if let Err(refused) = self.core.ring.push_later(message) {
-                return (count, Some(refused.0));
+            match self.core.write(message) {
+                Ok(()) => {}
+                Err(refused) => return (count, Some(refused.into_inner())),
             }
             count += 1;
         }

@@ -29,14 +29,23 @@ impl<T> Publisher<T> {
     /// The bus is (or gets) closed; the message comes back.
     #[inline]
     pub fn publish(&self, message: T) -> Result<(), PublishError<T>> {
-        match self.core.try_publish(message) {
-            Ok(()) => Ok(()),
-            Err(TryPublishError::Closed(message)) => Err(PublishError(message)),
-            Err(TryPublishError::Full(message)) => match self.publish_slowly(message, None) {
-                Ok(()) => Ok(()),
-                Err(error) => Err(PublishError(error.into_inner())),
-            },
+        match self.core.ring.reserve() {
+            Some(reserved) => {
+                self.core.publish_reserved(reserved, message);
+                Ok(())
+            }
+            None => self.publish_slowly(message),
         }
+    }
+
+    #[inline(never)]
+    fn publish_slowly(&self, message: T) -> Result<(), PublishError<T>> {
+        let published = match self.core.try_publish_slowly(message) {
+            Ok(()) => return Ok(()),
+            Err(TryPublishError::Closed(message)) => return Err(PublishError(message)),
+            Err(TryPublishError::Full(message)) => self.publish_waiting(message, None),
+        };
+        published.map_err(|error| PublishError(error.into_inner()))
     }
 
     /// Publishes; waits for at most `timeout` while the ring is full.
@@ -51,12 +60,12 @@ impl<T> Publisher<T> {
         match self.core.try_publish(message) {
             Ok(()) => Ok(()),
             Err(TryPublishError::Closed(message)) => Err(PublishTimeoutError::Closed(message)),
-            Err(TryPublishError::Full(message)) => self.publish_slowly(message, deadline(timeout)),
+            Err(TryPublishError::Full(message)) => self.publish_waiting(message, deadline(timeout)),
         }
     }
 
     #[cold]
-    fn publish_slowly(
+    fn publish_waiting(
         &self,
         message: T,
         deadline: Option<Instant>,
@@ -110,17 +119,10 @@ impl<T> Publisher<T> {
         let mut messages = messages.into_iter();
         let mut published = 0;
         while let Some(message) = messages.next() {
-            let refused = match self.core.ring.push_later(message) {
-                Ok(pushed) => {
-                    drop(pushed.replaced);
-                    None
-                }
-                Err(refused) => Some(TryPublishError::from(refused)),
-            };
-            let unsent = match refused {
-                None => None,
-                Some(TryPublishError::Closed(message)) => Some(message),
-                Some(TryPublishError::Full(message)) => {
+            let unsent = match self.core.write(message) {
+                Ok(()) => None,
+                Err(TryPublishError::Closed(message)) => Some(message),
+                Err(TryPublishError::Full(message)) => {
                     written.show();
                     self.publish(message).err().map(PublishError::into_inner)
                 }

@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use crate::bus::error::TryPublishError;
 use crate::bus::stats::{BusStats, SubscriberId, SubscriberStats};
 use crate::ring::cursor::Cursor;
-use crate::ring::ring::{Refused, Ring};
+use crate::ring::ring::{Refused, Reserved, Ring};
 use crate::ring::sequencer::Blocked;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::wait::doorbell::{Doorbell, Key};
@@ -75,19 +75,45 @@ impl<T> Core<T> {
     /// Publishes, or says why not, and wakes who waits for it.
     #[inline(always)]
     pub(crate) fn try_publish(&self, message: T) -> Result<(), TryPublishError<T>> {
-        match self.ring.push(message) {
-            Ok(pushed) => {
-                if pushed.shared {
-                    self.announce();
-                } else {
-                    self.arrivals.ring();
-                }
-                // Here at the end, for its `Drop` is user code.
-                drop(pushed.replaced);
+        match self.ring.reserve() {
+            Some(reserved) => {
+                self.publish_reserved(reserved, message);
                 Ok(())
             }
-            Err(refused) => Err(refused.into()),
+            None => self.try_publish_slowly(message),
         }
+    }
+
+    /// Publishes in a reserved slot, and wakes who waits for it.
+    #[inline(always)]
+    pub(crate) fn publish_reserved(&self, reserved: Reserved<'_, T>, message: T) {
+        let replaced = reserved.write(message, true);
+        self.arrivals.ring();
+        // Here at the end, for its `Drop` is user code.
+        drop(replaced);
+    }
+
+    /// As `try_publish`, where a slot could not be reserved.
+    #[inline(never)]
+    pub(crate) fn try_publish_slowly(&self, message: T) -> Result<(), TryPublishError<T>> {
+        let pushed = self.ring.push(message, true)?;
+        if pushed.shared {
+            self.announce();
+        } else {
+            self.arrivals.ring();
+        }
+        drop(pushed.replaced);
+        Ok(())
+    }
+
+    /// Writes a message of a batch; what follows it up is [`Ring::flush`] and `announce`.
+    #[inline(always)]
+    pub(crate) fn write(&self, message: T) -> Result<(), TryPublishError<T>> {
+        match self.ring.reserve() {
+            Some(reserved) => drop(reserved.write(message, false)),
+            None => drop(self.ring.push(message, false)?),
+        }
+        Ok(())
     }
 
     /// Wakes who waits for a message that was published in the shared phase: subscribers, and publishers

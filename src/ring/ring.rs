@@ -1,6 +1,7 @@
 //! The ring: slots and their sequencer, put together so that only what may be touched is.
 
 use crate::ring::cursor::Cursor;
+use crate::ring::lane::Turn;
 use crate::ring::sequence::{Sequence, Stamp};
 use crate::ring::sequencer::{Blocked, Sequencer};
 use crate::ring::skips::Skips;
@@ -44,45 +45,34 @@ impl<T> Ring<T> {
         self.slots.capacity()
     }
 
-    /// Publishes a message.
+    /// The next slot, if this thread owns the lane and knows of room without looking: the way of nearly
+    /// every message. The message is not moved before it is known to where.
     #[inline(always)]
-    pub(crate) fn push(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
-        self.push_owned(message, true).unwrap_or_else(|message| self.push_shared(message))
+    pub(crate) fn reserve(&self) -> Option<Reserved<'_, T>> {
+        let turn = self.sequencer.enter()?;
+        (turn.next() < turn.limit()).then_some(Reserved { ring: self, turn })
     }
 
-    /// Writes a message, to be published by [`Self::flush`] at the latest.
-    #[inline(always)]
-    pub(crate) fn push_later(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
-        self.push_owned(message, false).unwrap_or_else(|message| self.push_shared(message))
+    /// Publishes a message, at once or with [`Self::flush`].
+    pub(crate) fn push(&self, message: T, now: bool) -> Result<Pushed<T>, Refused<T>> {
+        match self.sequencer.enter() {
+            None => self.push_shared(message),
+            Some(turn) if self.sequencer.has_room(&turn) => {
+                let replaced = Reserved { ring: self, turn }.write(message, now);
+                Ok(Pushed { replaced, shared: false })
+            }
+            Some(_) => Err(Refused(message, Blocked::Full)),
+        }
     }
 
-    /// Publishes what this thread has written with [`Self::push_later`]. (If it has lost the lane
-    /// since, whoever took it has done so.)
+    /// Publishes what this thread has written for later. (If it has lost the lane since, whoever took
+    /// it has done so.)
     pub(crate) fn flush(&self) {
         if let Some(turn) = self.sequencer.enter() {
             self.sequencer.publish_owned(&turn);
         }
     }
 
-    /// As the owner of the lane; gives the message back if this thread is not.
-    #[inline(always)]
-    fn push_owned(&self, message: T, now: bool) -> Result<Result<Pushed<T>, Refused<T>>, T> {
-        let Some(turn) = self.sequencer.enter() else { return Err(message) };
-        if !self.sequencer.has_room(&turn) {
-            return Ok(Err(Refused(message, Blocked::Full)));
-        }
-        let sequence = turn.next();
-        // SAFETY: the sequence is ours while the turn lasts, and there is room for it: every cursor is
-        // past its slot. All before it has been written.
-        let replaced = unsafe { self.slots.replace(sequence, message) };
-        turn.set_next(sequence + 1);
-        if now {
-            self.sequencer.publish_owned(&turn);
-        }
-        Ok(Ok(Pushed { replaced, shared: false }))
-    }
-
-    #[inline(never)]
     fn push_shared(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
         match self.sequencer.claim() {
             Err(blocked) => Err(Refused(message, blocked)),
@@ -160,6 +150,29 @@ impl<T> Ring<T> {
         } else {
             self.sequencer.head()
         }
+    }
+}
+
+/// A slot that the owner of the lane may write, within its turn.
+pub(crate) struct Reserved<'a, T> {
+    ring: &'a Ring<T>,
+    turn: Turn<'a>,
+}
+
+impl<T> Reserved<'_, T> {
+    /// Writes the message, publishes it (or leaves that to [`Ring::flush`]), and ends the turn. Gives
+    /// the message it replaces, as [`Pushed`] does.
+    #[inline(always)]
+    pub(crate) fn write(self, message: T, now: bool) -> Option<T> {
+        let sequence = self.turn.next();
+        // SAFETY: the sequence is ours while the turn lasts, and it is below the limit: every cursor
+        // is past its slot. All before it has been written.
+        let replaced = unsafe { self.ring.slots.replace(sequence, message) };
+        self.turn.set_next(sequence + 1);
+        if now {
+            self.ring.sequencer.publish_owned(&self.turn);
+        }
+        replaced
     }
 }
 
