@@ -126,7 +126,8 @@ impl<T> Publisher<T> {
         let mut registration = Registration { core, key: None };
         let mut message = Some(message);
         let mut has_yielded = false;
-        poll_fn(move |cx| {
+        // Borrowing: a closure that moves would take a copy of the key alone.
+        poll_fn(|cx| {
             let key = *registration.key.get_or_insert_with(|| core.new_key());
             Unsent { core, message: &mut message }.poll(key, &mut has_yielded, cx)
         })

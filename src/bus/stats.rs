@@ -45,7 +45,7 @@ pub struct SubscriberStats {
     pub id: SubscriberId,
     /// Its name.
     pub name: String,
-    /// The sequence of the message it reads next.
+    /// The sequence of the message it reads next, or would if it had not been evicted.
     pub cursor: u64,
     /// Messages published and not read by it. What holds up publishers has the largest.
     pub lag: u64,

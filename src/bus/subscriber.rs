@@ -165,7 +165,7 @@ impl<T> Subscriber<T> {
     #[inline(always)]
     pub(crate) fn peek(&mut self) -> Result<(), TryRecvError> {
         if self.member.cursor.is_lossy() {
-            self.catch_up(self.member.cursor.position().ok_or(IsEvicted))?;
+            self.catch_up(self.member.cursor.place())?;
         }
         if self.next < self.available { Ok(()) } else { self.look() }
     }
@@ -190,7 +190,7 @@ impl<T> Subscriber<T> {
     #[inline(always)]
     fn catch_up(&mut self, at: Result<u64, IsEvicted>) -> Result<(), RecvError> {
         match at {
-            Err(IsEvicted) => Err(RecvError::Evicted(self.missed())),
+            Err(IsEvicted(at)) => Err(RecvError::Evicted(at - self.next)),
             Ok(at) if at > self.next => {
                 let lost = at - self.next;
                 self.next = at;

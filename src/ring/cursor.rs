@@ -47,9 +47,9 @@ fn sequence(word: u64) -> Sequence {
     word & !(READING | ASKED | GONE)
 }
 
-/// A lossy subscription was ended by a publisher.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct IsEvicted;
+/// A lossy subscription was ended by a publisher, which wanted to claim this sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IsEvicted(pub(crate) Sequence);
 
 /// A subscriber's place in the ring.
 pub(crate) struct Cursor {
@@ -96,9 +96,18 @@ impl Cursor {
         (word & GONE == 0).then_some(sequence(word))
     }
 
-    /// Its last place, even if it is over.
+    /// The same, for its subscriber. The word itself says where an evicted one ended, so that the count
+    /// of what it has lost is there as soon as it is gone.
+    pub(crate) fn place(&self) -> Result<Sequence, IsEvicted> {
+        let word = self.word.load(Ordering::Acquire);
+        if word & GONE == 0 { Ok(sequence(word)) } else { Err(IsEvicted(sequence(word))) }
+    }
+
+    /// What it reads next, or would if it had not been evicted.
     pub(crate) fn last_position(&self) -> Sequence {
-        sequence(self.word.load(Ordering::Relaxed))
+        let word = self.word.load(Ordering::Relaxed);
+        let evicted = word & GONE != 0 && self.overflow == Overflow::Evict;
+        sequence(word).saturating_sub(if evicted { self.missed() } else { 0 })
     }
 
     pub(crate) fn follow(&self) {
@@ -130,7 +139,7 @@ impl Cursor {
     pub(crate) fn begin_read(&self) -> Result<Sequence, IsEvicted> {
         let word = self.word.fetch_or(READING, Ordering::AcqRel);
         if word & GONE != 0 {
-            return Err(IsEvicted);
+            return Err(IsEvicted(sequence(word)));
         }
         Ok(sequence(word))
     }
@@ -140,21 +149,14 @@ impl Cursor {
     pub(crate) fn end_read(&self, next: Sequence) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            let (to, lost) = match (word & ASKED != 0, self.overflow) {
-                (false, _) | (_, Overflow::Block) => (next, 0),
-                (true, Overflow::DropOldest) => {
-                    let wish = self.wish.load(Ordering::Relaxed).max(next);
-                    (wish, wish - next)
-                }
-                (true, Overflow::Evict) => {
-                    (GONE | next, self.wish.load(Ordering::Relaxed).saturating_sub(next))
-                }
-            };
+            let asked = word & ASKED != 0;
+            let at = if asked { self.wish.load(Ordering::Relaxed).max(next) } else { next };
+            let to = if asked { at | self.mark() } else { at };
             // SYNC POINT slots/cursor; Acquire for the wish that came with `ASKED`.
             match self.word.compare_exchange(word, to, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    self.missed.fetch_add(lost, Ordering::Relaxed);
-                    return word & ASKED != 0;
+                    self.missed.fetch_add(at - next, Ordering::Relaxed);
+                    return asked;
                 }
                 Err(seen) => word = seen,
             }
@@ -166,18 +168,24 @@ impl Cursor {
         self.word.fetch_or(GONE, Ordering::AcqRel);
     }
 
+    /// What is set in the word of a cursor that is moved out of the way.
+    fn mark(&self) -> u64 {
+        if self.overflow == Overflow::Evict { GONE } else { 0 }
+    }
+
     // ===== the publisher's side =====
 
     /// A publisher that wants to claim `wanted` needs this lossy cursor to reach at least `need`, and
     /// would have it at `target`. True if it is in nobody's way now; otherwise it has been asked.
     pub(crate) fn make_way(&self, need: Sequence, target: Sequence, wanted: Sequence) -> bool {
         debug_assert!(self.is_lossy() && need <= target);
-        let evict = self.overflow == Overflow::Evict;
+        // An evicted subscriber has missed all there is.
+        let target = if self.overflow == Overflow::Evict { wanted } else { target };
         let mut word = self.word.load(Ordering::Acquire);
         while word & GONE == 0 && sequence(word) < need {
             let at = sequence(word);
             if word & READING != 0 {
-                self.wish.fetch_max(if evict { wanted } else { target }, Ordering::Relaxed);
+                self.wish.fetch_max(target, Ordering::Relaxed);
                 // Release: the wish comes with the bit. If the word has changed, look again.
                 match self.word.compare_exchange(
                     word,
@@ -190,11 +198,11 @@ impl Cursor {
                 }
                 continue;
             }
-            let (to, lost) = if evict { (GONE | at, wanted - at) } else { (target, target - at) };
+            let to = target | self.mark();
             // SYNC POINT slots/cursor: the subscriber's reads came before, its next look comes after.
             match self.word.compare_exchange(word, to, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    self.missed.fetch_add(lost, Ordering::Relaxed);
+                    self.missed.fetch_add(target - at, Ordering::Relaxed);
                     return true;
                 }
                 Err(seen) => word = seen,

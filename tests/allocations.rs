@@ -1,0 +1,141 @@
+//! In the steady state nothing is allocated, however messages travel.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use stentor::{Bus, Overflow, Publisher, Subscriber};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is `System`'s; the counter neither allocates nor has a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What `step` allocates in 2,000 turns, after as many to warm up: a thread that goes on alone after a
+/// second one has left is given its lane once, after some thousand messages.
+fn allocations(mut step: impl FnMut()) -> u64 {
+    (0..2_000).for_each(|_| step());
+    let before = ALLOCATIONS.get();
+    (0..2_000).for_each(|_| step());
+    ALLOCATIONS.get() - before
+}
+
+fn handles() -> (Bus<u32>, Publisher<u32>, Subscriber<u32>) {
+    let bus = Bus::new(16);
+    let (publisher, subscriber) = (bus.publisher(), bus.subscribe());
+    (bus, publisher, subscriber)
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 2_000);
+}
+
+#[test]
+fn single_messages() {
+    let (_bus, publisher, mut subscriber) = handles();
+    let count = allocations(|| {
+        publisher.publish(1).unwrap();
+        subscriber.recv().unwrap();
+        publisher.try_publish(2).unwrap();
+        subscriber.try_recv().unwrap();
+        publisher.publish_with(|slot| *slot = 3).unwrap();
+        drop(subscriber.read(4).unwrap());
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn batches() {
+    let (_bus, publisher, mut subscriber) = handles();
+    let count = allocations(|| {
+        publisher.publish_batch(0..10).unwrap();
+        while subscriber.try_read(4).is_ok() {}
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn several_publishers_on_one_ring() {
+    let (bus, publisher, mut subscriber) = handles();
+    std::thread::scope(|scope| {
+        let other = bus.publisher();
+        scope.spawn(move || other.publish(0).unwrap()).join().unwrap();
+    });
+    subscriber.recv().unwrap();
+    let second = bus.publisher();
+    let count = allocations(|| {
+        publisher.publish(1).unwrap();
+        second.publish(2).unwrap();
+        subscriber.recv().unwrap();
+        subscriber.recv().unwrap();
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn lossy_subscriptions() {
+    let bus = Bus::new(4);
+    let publisher = bus.publisher();
+    let mut slow = bus.subscriber().overflow(Overflow::DropOldest).subscribe();
+    let count = allocations(|| {
+        publisher.publish_batch(0..10).unwrap();
+        slow.try_recv().unwrap_err();
+        slow.try_recv().unwrap();
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn async_messages() {
+    let (_bus, publisher, mut subscriber) = handles();
+    let count = allocations(|| {
+        futures_executor::block_on(async {
+            publisher.publish_async(1).await.unwrap();
+            subscriber.recv_async().await.unwrap();
+            publisher.publish_batch_async(0..10).await.unwrap();
+            while subscriber.lag() > 0 {
+                drop(subscriber.read_async(4).await.unwrap());
+            }
+        });
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn tasks_that_have_to_wait() {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    let (_bus, publisher, mut subscriber) = handles();
+    let mut cx = Context::from_waker(Waker::noop());
+    let count = allocations(|| {
+        {
+            let mut receiving = pin!(subscriber.recv_async());
+            assert!((0..3).all(|_| receiving.as_mut().poll(&mut cx).is_pending()));
+        }
+        publisher.publish_batch(0..16).unwrap();
+        {
+            let mut publishing = pin!(publisher.publish_async(1));
+            assert!((0..3).all(|_| publishing.as_mut().poll(&mut cx).is_pending()));
+        }
+        while subscriber.try_read(16).is_ok() {}
+    });
+    assert_eq!(count, 0);
+}
