@@ -1,0 +1,40 @@
+//! What the models share. The models are in `tests/`, one file per part of the engine; they drive the
+//! shipped code through its public API, and `loom-tests/run` runs them.
+
+#![cfg(stentor_loom)]
+
+use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
+
+/// Parks at once: pausing and yielding first would only be more to explore.
+struct Park;
+
+impl Wait for Park {
+    fn idle(&self, _looks: u32) -> Step {
+        Step::Park
+    }
+}
+
+/// A bus whose threads park as soon as a look finds nothing.
+pub fn bus(capacity: usize) -> Bus<u64> {
+    Bus::builder().capacity(capacity).wait(WaitStrategy::custom(Park)).build()
+}
+
+/// All that a subscription receives until it is over: the messages, how many it was told that it
+/// lost, and how it ended.
+pub fn drain(subscriber: &mut Subscriber<u64>) -> (Vec<u64>, u64, RecvError) {
+    let (mut messages, mut lost) = (Vec::new(), 0);
+    loop {
+        match subscriber.recv() {
+            Ok(message) => messages.push(message),
+            Err(RecvError::Lagged(n)) => lost += n,
+            Err(end) => return (messages, lost, end),
+        }
+    }
+}
+
+/// The messages of a lossless subscription until the bus is closed.
+pub fn drain_all(subscriber: &mut Subscriber<u64>) -> Vec<u64> {
+    let (messages, lost, end) = drain(subscriber);
+    assert_eq!((lost, end), (0, RecvError::Closed));
+    messages
+}
