@@ -67,9 +67,6 @@ mod model {
         yield_now();
     }
 
-    /// The model's compilers reorder nothing, so a compiler fence is nothing.
-    pub(crate) fn compiler_fence(_: Ordering) {}
-
     /// Loom's mutex with `parking_lot`'s signatures.
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 

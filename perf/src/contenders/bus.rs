@@ -1,0 +1,62 @@
+//! bus: a lock-free broadcast ring with one producer.
+
+use bus::{Bus, BusReader};
+
+use crate::{
+    contract::{Open, Poll, Publish, Receive, Topology},
+    entry::Entry,
+    workload::{CAPACITY, Message, READ, Sink},
+};
+
+/// This library's entries.
+pub fn entries() -> Vec<Entry> {
+    vec![
+        Entry::new("bus", "one ring, one publisher")
+            .threads::<OneBus, OneBus>()
+            .polled::<OneBus, OneBus>()
+            .nobody::<OneBus>()
+            .one_publisher(),
+    ]
+}
+
+/// The ring.
+struct OneBus;
+
+impl Open for OneBus {
+    type Publisher = Bus<Message>;
+    type Subscriber = BusReader<Message>;
+
+    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+        let mut bus = Bus::new(CAPACITY);
+        let readers = (0..topology.subscribers).map(|_| bus.add_rx()).collect();
+        (vec![bus], readers)
+    }
+}
+
+impl Publish for Bus<Message> {
+    #[inline]
+    fn publish(&mut self, message: Message) {
+        self.broadcast(message);
+    }
+}
+
+impl Receive for BusReader<Message> {
+    #[inline]
+    fn receive(&mut self, sink: &mut impl Sink) -> bool {
+        self.recv().map(|message| sink.take(&message)).is_ok()
+    }
+}
+
+impl Poll for BusReader<Message> {
+    #[inline]
+    fn poll(&mut self, sink: &mut impl Sink) -> usize {
+        let mut count = 0;
+        while count < READ
+            && let Ok(message) = self.try_recv()
+        {
+            sink.take(&message);
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,191 @@
+//! disruptor: one ring; its own threads call a handler each, or its consumers are polled.
+
+use std::marker::PhantomData;
+
+use disruptor::{
+    EventPoller, MissingFreeSlots, MultiConsumerBarrier, MultiProducer, MultiProducerBarrier,
+    Producer, Sequence, SingleProducer, SingleProducerBarrier, build_multi_producer,
+    build_single_producer,
+    builder::{MC, multi::MPBuilder, single::SPBuilder},
+    wait_strategies::WaitStrategy,
+};
+
+use super::waiting::{Busy, Idle, Spin, Yield};
+use crate::{
+    contract::{Open, Poll, Publish, Threads, Topology},
+    crew::{Crew, OnLoan},
+    entry::Entry,
+    workload::{CAPACITY, Message, READ, Sink},
+};
+
+/// This library's entries.
+pub fn entries() -> Vec<Entry> {
+    vec![
+        entry::<Yield>("disruptor-yield", "one ring, its own threads, yields").default(),
+        entry::<Spin>("disruptor-spin", "one ring, its own threads, BusySpinWithSpinLoopHint"),
+        entry::<Busy>("disruptor-busy", "one ring, its own threads, BusySpin"),
+    ]
+}
+
+/// An entry whose consumers and publishers wait by `I`.
+fn entry<I: Idle>(name: &'static str, note: &'static str) -> Entry {
+    Entry::new(name, note)
+        .threads::<Single<I>, Multi<I>>()
+        .polled::<SinglePolled<I>, MultiPolled<I>>()
+}
+
+/// One producer, consumers on threads of the library.
+struct Single<I>(PhantomData<I>);
+/// Several producers, consumers on threads of the library.
+struct Multi<I>(PhantomData<I>);
+/// One producer, consumers polled.
+struct SinglePolled<I>(PhantomData<I>);
+/// Several producers, consumers polled.
+struct MultiPolled<I>(PhantomData<I>);
+
+/// A wait strategy of the library's that waits by `I`. With [`Busy`] and [`Spin`] it does what
+/// `BusySpin` and `BusySpinWithSpinLoopHint` do.
+#[derive(Clone, Copy)]
+struct Strategy<I>(PhantomData<I>);
+
+impl<I> Strategy<I> {
+    /// The strategy.
+    const NEW: Self = Self(PhantomData);
+}
+
+impl<I: Idle> WaitStrategy for Strategy<I> {
+    #[inline]
+    fn wait_for(&self, _sequence: Sequence) {
+        I::idle();
+    }
+}
+
+/// A producer that waits for room by `I`.
+struct Waiting<P, I> {
+    /// The producer.
+    inner: P,
+    /// How it waits.
+    idle: PhantomData<I>,
+}
+
+impl<P, I> Waiting<P, I> {
+    /// Makes a producer wait.
+    fn new(inner: P) -> Self {
+        Self { inner, idle: PhantomData }
+    }
+}
+
+impl<P: Producer<Message> + Send + 'static, I: Idle> Publish for Waiting<P, I> {
+    #[inline]
+    fn publish(&mut self, message: Message) {
+        while self.inner.try_publish(|slot| *slot = message).is_err() {
+            I::idle();
+        }
+    }
+
+    #[inline]
+    fn publish_batch(&mut self, messages: &[Message]) {
+        while fill(&mut self.inner, messages).is_err() {
+            I::idle();
+        }
+    }
+}
+
+/// Publishes a batch, if there is room for all of it.
+#[inline]
+fn fill(
+    producer: &mut impl Producer<Message>,
+    messages: &[Message],
+) -> Result<Sequence, MissingFreeSlots> {
+    producer.try_batch_publish(messages.len(), |slots| {
+        slots.zip(messages).for_each(|(slot, message)| *slot = *message);
+    })
+}
+
+/// What a consumer thread of the library does with each message.
+fn handler<S: Sink>(mut sink: OnLoan<S>) -> impl FnMut(&Message, Sequence, bool) + Send + 'static {
+    move |message, _, _| sink.take(message)
+}
+
+impl<I: Idle> Threads for Single<I> {
+    type Publisher = Waiting<SingleProducer<Message, MultiConsumerBarrier>, I>;
+
+    fn start<S: Sink>(_: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
+        let (crew, sinks) = Crew::expect(sinks);
+        let builder = build_single_producer(CAPACITY, Message::default, Strategy::<I>::NEW);
+        let add = |builder: SPBuilder<MC, _, _, _>, sink| builder.handle_events_with(handler(sink));
+        let producer = sinks.into_iter().fold(builder.with_multi_consumer(), add).build();
+        (vec![Waiting::new(producer)], crew)
+    }
+}
+
+impl<I: Idle> Threads for Multi<I> {
+    type Publisher = Waiting<MultiProducer<Message, MultiConsumerBarrier>, I>;
+
+    fn start<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
+        let (crew, sinks) = Crew::expect(sinks);
+        let builder = build_multi_producer(CAPACITY, Message::default, Strategy::<I>::NEW);
+        let add = |builder: MPBuilder<MC, _, _, _>, sink| builder.handle_events_with(handler(sink));
+        let producer = sinks.into_iter().fold(builder.with_multi_consumer(), add).build();
+        (clones(&producer, topology.publishers), crew)
+    }
+}
+
+impl<I: Idle> Open for SinglePolled<I> {
+    type Publisher = Waiting<SingleProducer<Message, MultiConsumerBarrier>, I>;
+    type Subscriber = EventPoller<Message, SingleProducerBarrier>;
+
+    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+        let mut builder = build_single_producer(CAPACITY, Message::default, Strategy::<I>::NEW)
+            .with_multi_consumer();
+        let mut pollers = Vec::new();
+        for _ in 0..topology.subscribers {
+            let (poller, next) = builder.new_event_poller();
+            pollers.push(poller);
+            builder = next;
+        }
+        (vec![Waiting::new(builder.build())], pollers)
+    }
+}
+
+impl<I: Idle> Open for MultiPolled<I> {
+    type Publisher = Waiting<MultiProducer<Message, MultiConsumerBarrier>, I>;
+    type Subscriber = EventPoller<Message, MultiProducerBarrier>;
+
+    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+        let mut builder = build_multi_producer(CAPACITY, Message::default, Strategy::<I>::NEW)
+            .with_multi_consumer();
+        let mut pollers = Vec::new();
+        for _ in 0..topology.subscribers {
+            let (poller, next) = builder.new_event_poller();
+            pollers.push(poller);
+            builder = next;
+        }
+        (clones(&builder.build(), topology.publishers), pollers)
+    }
+}
+
+/// A producer for each publisher.
+fn clones<P: Clone, I>(producer: &P, count: usize) -> Vec<Waiting<P, I>> {
+    (0..count).map(|_| Waiting::new(producer.clone())).collect()
+}
+
+impl Poll for EventPoller<Message, SingleProducerBarrier> {
+    #[inline]
+    fn poll(&mut self, sink: &mut impl Sink) -> usize {
+        let Ok(mut messages) = self.take(READ as u64) else {
+            return 0;
+        };
+        (&mut messages).map(|message| sink.take(message)).count()
+    }
+}
+
+impl Poll for EventPoller<Message, MultiProducerBarrier> {
+    #[inline]
+    fn poll(&mut self, sink: &mut impl Sink) -> usize {
+        let Ok(mut messages) = self.take(READ as u64) else {
+            return 0;
+        };
+        (&mut messages).map(|message| sink.take(message)).count()
+    }
+}

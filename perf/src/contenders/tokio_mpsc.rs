@@ -1,0 +1,95 @@
+//! tokio's mpsc channel: a bounded queue for each subscriber, taken out in batches.
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::fan_out::{Enqueue, EnqueueAsync, FanOut, Queue};
+use crate::{
+    contract::{Poll, Receive, ReceiveAsync},
+    entry::Entry,
+    workload::{CAPACITY, Message, READ, Sink},
+};
+
+/// This library's entries.
+pub fn entries() -> Vec<Entry> {
+    vec![
+        Entry::new("tokio-mpsc", "bounded queue per subscriber, recv_many")
+            .threads::<FanOut<Mpsc>, FanOut<Mpsc>>()
+            .polled::<FanOut<Mpsc>, FanOut<Mpsc>>()
+            .tasks::<FanOut<Mpsc>, FanOut<Mpsc>>(),
+    ]
+}
+
+/// The queue.
+struct Mpsc;
+
+/// A receiver and the messages it has taken out.
+struct Batched {
+    /// The receiver.
+    receiver: Receiver<Message>,
+    /// Messages taken out; empty between calls.
+    batch: Vec<Message>,
+}
+
+impl Queue for Mpsc {
+    type Sender = Sender<Message>;
+    type Receiver = Batched;
+
+    fn queue() -> (Self::Sender, Self::Receiver) {
+        let (sender, receiver) = channel(CAPACITY);
+        (sender, Batched { receiver, batch: Vec::with_capacity(READ) })
+    }
+}
+
+impl Batched {
+    /// Hands on what was taken out.
+    #[inline]
+    fn empty(&mut self, sink: &mut impl Sink) {
+        self.batch.drain(..).for_each(|message| sink.take(&message));
+    }
+}
+
+impl Enqueue for Sender<Message> {
+    #[inline]
+    fn enqueue(&mut self, message: Message) {
+        self.blocking_send(message).expect("receivers outlive senders");
+    }
+}
+
+impl EnqueueAsync for Sender<Message> {
+    #[inline]
+    async fn enqueue(&mut self, message: Message) {
+        self.send(message).await.expect("receivers outlive senders");
+    }
+}
+
+impl Receive for Batched {
+    #[inline]
+    fn receive(&mut self, sink: &mut impl Sink) -> bool {
+        let count = self.receiver.blocking_recv_many(&mut self.batch, READ);
+        self.empty(sink);
+        count > 0
+    }
+}
+
+impl ReceiveAsync for Batched {
+    #[inline]
+    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
+        let count = self.receiver.recv_many(&mut self.batch, READ).await;
+        self.empty(sink);
+        count > 0
+    }
+}
+
+impl Poll for Batched {
+    #[inline]
+    fn poll(&mut self, sink: &mut impl Sink) -> usize {
+        let mut count = 0;
+        while count < READ
+            && let Ok(message) = self.receiver.try_recv()
+        {
+            sink.take(&message);
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,15 @@
+//! The drivers: one for each kind of row, the same for all contenders.
+
+pub mod churn;
+pub mod idle;
+pub mod latency;
+pub mod nobody;
+pub mod poll;
+pub mod slow;
+pub mod tasks;
+pub mod threads;
+
+mod meter;
+mod pace;
+mod publishing;
+mod runtime;

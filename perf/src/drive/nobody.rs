@@ -1,0 +1,26 @@
+//! One publisher that nobody listens to.
+
+use crate::{
+    contract::{Open, Publish, Topology},
+    drive::publishing::publish_all,
+    entry::Order,
+    measurement::Measurement,
+};
+
+/// Runs the row.
+pub fn run<C: Open<Publisher: Publish>>(order: &Order) -> Measurement {
+    let topology = Topology::new(order.row.publishers, 0);
+    // The subscribers, though none, live until the end.
+    let (publishers, _subscribers) = C::open(&topology);
+    let start = std::time::Instant::now();
+    let (_, published) = publish_all(publishers, &topology, order.stop, order.row.batch);
+    let seconds = start.elapsed().as_secs_f64();
+    let count: u64 = published.iter().map(|each| each.count).sum();
+    Measurement {
+        published: count,
+        seconds,
+        nanos: Some(seconds * 1e9 / count.max(1) as f64),
+        allocations: crate::drive::publishing::Published::allocations_per_message(&published),
+        ..Measurement::default()
+    }
+}

@@ -1,0 +1,139 @@
+//! What the harness knows about a contender: its name, what it promises, and the rows it can run.
+
+use crate::{
+    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads},
+    drive,
+    measurement::{Measurement, Stop},
+    rows::{Kind, Row},
+};
+
+/// Runs one measurement.
+pub type Run = fn(&Order) -> Measurement;
+
+/// What a run needs to know.
+#[derive(Clone, Copy)]
+pub struct Order {
+    /// The row.
+    pub row: &'static Row,
+    /// When publishers stop.
+    pub stop: Stop,
+    /// Whether every subscriber must receive every message.
+    pub lossless: bool,
+}
+
+/// One contender.
+pub struct Entry {
+    /// What it is called on the command line and in tables.
+    pub name: &'static str,
+    /// How it is set up, in a few words.
+    pub note: &'static str,
+    /// Whether subscribers receive everything however slow they are.
+    pub lossless: bool,
+    /// Whether the default run has it.
+    pub default: bool,
+    /// Whether it can have more than one publisher.
+    several_publishers: bool,
+    /// How it runs each kind of row that it supports: with one publisher, and with several.
+    runs: Vec<(Kind, Run, Run)>,
+}
+
+impl Entry {
+    /// A lossless contender that supports no row yet.
+    pub fn new(name: &'static str, note: &'static str) -> Self {
+        Self {
+            name,
+            note,
+            lossless: true,
+            default: false,
+            several_publishers: true,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Marks it as lossy.
+    pub fn lossy(mut self) -> Self {
+        self.lossless = false;
+        self
+    }
+
+    /// Makes it part of the default run.
+    pub fn default(mut self) -> Self {
+        self.default = true;
+        self
+    }
+
+    /// Keeps it out of rows with more than one publisher.
+    pub fn one_publisher(mut self) -> Self {
+        self.several_publishers = false;
+        self
+    }
+
+    /// How it runs `row`, if it can.
+    pub fn run(&self, row: &Row) -> Option<Run> {
+        let (_, one, several) = self.runs.iter().find(|(kind, ..)| *kind == row.kind)?;
+        match row.publishers {
+            1 => Some(*one),
+            _ => self.several_publishers.then_some(*several),
+        }
+    }
+
+    /// Adds a way to run rows of `kind`: `one` for a single publisher, `several` for more.
+    fn with(mut self, kind: Kind, one: Run, several: Run) -> Self {
+        self.runs.push((kind, one, several));
+        self
+    }
+
+    /// A thread per subscriber: `One` for rows with a single publisher, `Several` for the others.
+    /// Also latency to a blocking thread, and idling threads.
+    pub fn threads<One: Threads, Several: Threads>(self) -> Self {
+        self.with(Kind::Thread, drive::threads::run::<One>, drive::threads::run::<Several>)
+            .with(
+                Kind::LatencyBlock,
+                drive::latency::blocking::<One>,
+                drive::latency::blocking::<One>,
+            )
+            .with(Kind::IdleThread, drive::idle::threads::<One>, drive::idle::threads::<One>)
+    }
+
+    /// One thread that polls all subscribers; also latency to it.
+    pub fn polled<One, Several>(self) -> Self
+    where
+        One: Open<Publisher: Publish, Subscriber: Poll>,
+        Several: Open<Publisher: Publish, Subscriber: Poll>,
+    {
+        self.with(Kind::Poll, drive::poll::run::<One>, drive::poll::run::<Several>).with(
+            Kind::LatencyPoll,
+            drive::latency::polling::<One>,
+            drive::latency::polling::<One>,
+        )
+    }
+
+    /// Tasks; also latency to one, and idling ones.
+    pub fn tasks<One, Several>(self) -> Self
+    where
+        One: Open<Publisher: PublishAsync, Subscriber: ReceiveAsync>,
+        Several: Open<Publisher: PublishAsync, Subscriber: ReceiveAsync>,
+    {
+        self.with(Kind::Async, drive::tasks::run::<One>, drive::tasks::run::<Several>)
+            .with(Kind::LatencyAsync, drive::latency::tasks::<One>, drive::latency::tasks::<One>)
+            .with(Kind::IdleAsync, drive::idle::tasks::<One>, drive::idle::tasks::<One>)
+    }
+
+    /// A last subscriber that may lose messages, and must not slow the others down.
+    pub fn slow<C: Threads>(self) -> Self {
+        self.with(Kind::Slow, drive::slow::run::<C>, drive::slow::run::<C>)
+    }
+
+    /// Publishing without any subscriber.
+    pub fn nobody<C: Open<Publisher: Publish>>(self) -> Self {
+        self.with(Kind::Nobody, drive::nobody::run::<C>, drive::nobody::run::<C>)
+    }
+
+    /// Subscribing and unsubscribing while publishers run.
+    pub fn churn<C>(self) -> Self
+    where
+        C: Churn + Open<Publisher: Publish, Subscriber: Receive>,
+    {
+        self.with(Kind::Churn, drive::churn::run::<C>, drive::churn::run::<C>)
+    }
+}

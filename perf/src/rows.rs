@@ -1,0 +1,174 @@
+//! The rows: a topology and a way of receiving each.
+
+/// How a row is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A thread for each publisher and each subscriber.
+    Thread,
+    /// A thread for each publisher, one thread that polls all subscribers.
+    Poll,
+    /// Everything is a task of a tokio runtime with two workers.
+    Async,
+    /// As `Thread`, with a last subscriber that is far too slow.
+    Slow,
+    /// One publisher that nobody listens to.
+    Nobody,
+    /// As `Thread`, with and without a thread that subscribes and unsubscribes all the time.
+    Churn,
+    /// Latency to a subscriber that polls.
+    LatencyPoll,
+    /// Latency to a subscriber that blocks its thread.
+    LatencyBlock,
+    /// Latency to a subscriber that is a task.
+    LatencyAsync,
+    /// Processor time of blocked threads that nothing is sent to.
+    IdleThread,
+    /// Processor time of waiting tasks that nothing is sent to.
+    IdleAsync,
+}
+
+/// What the results of a row are ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Messages per second; more is better.
+    Rate,
+    /// Nanoseconds from the intended time to the receipt; less is better.
+    Latency,
+    /// Nanoseconds per publish; less is better.
+    Nanos,
+    /// Messages per second as a share of the undisturbed run; more is better.
+    Ratio,
+    /// Cores kept busy; less is better.
+    Cores,
+}
+
+/// One row of the harness.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it is, in words.
+    pub title: &'static str,
+    /// How it is measured.
+    pub kind: Kind,
+    /// Publishers.
+    pub publishers: usize,
+    /// Subscribers.
+    pub subscribers: usize,
+    /// Messages published at once; 1 = unbatched.
+    pub batch: usize,
+    /// Messages per second in paced rows; 0 = as fast as it goes.
+    pub pace: u64,
+    /// Whether the default run has it.
+    pub default: bool,
+}
+
+impl Row {
+    /// A row as fast as it goes, one message at a time.
+    const fn new(
+        name: &'static str,
+        title: &'static str,
+        kind: Kind,
+        publishers: usize,
+        subscribers: usize,
+    ) -> Self {
+        Self { name, title, kind, publishers, subscribers, batch: 1, pace: 0, default: false }
+    }
+
+    /// Publishes in batches.
+    const fn batched(self) -> Self {
+        Self { batch: crate::workload::BATCH, ..self }
+    }
+
+    /// Publishes `pace` messages per second.
+    const fn paced(self, pace: u64) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// Is part of the default run.
+    const fn default(self) -> Self {
+        Self { default: true, ..self }
+    }
+
+    /// What its results are ranked by.
+    pub fn figure(&self) -> Figure {
+        match self.kind {
+            Kind::Thread | Kind::Poll | Kind::Async | Kind::Slow => Figure::Rate,
+            Kind::Nobody => Figure::Nanos,
+            Kind::Churn => Figure::Ratio,
+            Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => Figure::Latency,
+            Kind::IdleThread | Kind::IdleAsync => Figure::Cores,
+        }
+    }
+
+    /// Threads that want to run at the same time; more than the cores means that waiting is part of
+    /// the result.
+    pub fn threads(&self) -> usize {
+        match self.kind {
+            Kind::Thread | Kind::Slow => self.publishers + self.subscribers,
+            Kind::Churn => self.publishers + self.subscribers + 1,
+            Kind::Poll => self.publishers + 1,
+            Kind::Async | Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => 2,
+            Kind::Nobody => 1,
+            Kind::IdleThread | Kind::IdleAsync => 0,
+        }
+    }
+
+    /// Rounds it needs at most: idle rows do not scatter.
+    pub fn rounds(&self, asked: usize) -> usize {
+        match self.kind {
+            Kind::IdleThread | Kind::IdleAsync => asked.min(2),
+            _ => asked,
+        }
+    }
+}
+
+/// All rows, in the order in which they are reported.
+pub const ROWS: &[Row] = &[
+    Row::new("thread-1-1", "a thread per subscriber, 1 -> 1", Kind::Thread, 1, 1).default(),
+    Row::new("thread-1-4", "a thread per subscriber, 1 -> 4", Kind::Thread, 1, 4).default(),
+    Row::new("thread-1-16", "a thread per subscriber, 1 -> 16", Kind::Thread, 1, 16),
+    Row::new("thread-2-4", "a thread per subscriber, 2 -> 4", Kind::Thread, 2, 4),
+    Row::new("thread-4-4", "a thread per subscriber, 4 -> 4", Kind::Thread, 4, 4),
+    Row::new("poll-1-1", "one thread polls all, 1 -> 1", Kind::Poll, 1, 1),
+    Row::new("poll-1-4", "one thread polls all, 1 -> 4", Kind::Poll, 1, 4).default(),
+    Row::new("poll-2-4", "one thread polls all, 2 -> 4", Kind::Poll, 2, 4),
+    Row::new("poll-1-16", "one thread polls all, 1 -> 16", Kind::Poll, 1, 16),
+    Row::new("poll-1-64", "one thread polls all, 1 -> 64", Kind::Poll, 1, 64),
+    Row::new("poll-1-256", "one thread polls all, 1 -> 256", Kind::Poll, 1, 256),
+    Row::new("poll-batch-1-4", "one thread polls all, batches of 64, 1 -> 4", Kind::Poll, 1, 4)
+        .batched(),
+    Row::new("poll-batch-2-4", "one thread polls all, batches of 64, 2 -> 4", Kind::Poll, 2, 4)
+        .batched(),
+    Row::new("async-1-1", "tasks on two workers, 1 -> 1", Kind::Async, 1, 1),
+    Row::new("async-1-4", "tasks on two workers, 1 -> 4", Kind::Async, 1, 4).default(),
+    Row::new("async-2-4", "tasks on two workers, 2 -> 4", Kind::Async, 2, 4),
+    Row::new("async-1-16", "tasks on two workers, 1 -> 16", Kind::Async, 1, 16),
+    Row::new("slow", "one lossy subscriber 30x too slow: what the 3 others get", Kind::Slow, 1, 4),
+    Row::new("nobody", "publishing with no subscriber", Kind::Nobody, 1, 0),
+    Row::new("churn", "1 -> 4, and 1,000 subscribe + unsubscribe a second", Kind::Churn, 1, 4),
+    Row::new("latency-poll", "latency, 100 k/s to a polling thread", Kind::LatencyPoll, 1, 1)
+        .paced(100_000)
+        .default(),
+    Row::new("latency-block", "latency, 100 k/s to a blocking thread", Kind::LatencyBlock, 1, 1)
+        .paced(100_000),
+    Row::new("latency-block-1k", "latency, 1 k/s to a blocking thread", Kind::LatencyBlock, 1, 1)
+        .paced(1_000),
+    Row::new("latency-async", "latency, 100 k/s to a task", Kind::LatencyAsync, 1, 1)
+        .paced(100_000),
+    Row::new("idle-thread", "4 blocked threads, nothing published", Kind::IdleThread, 1, 4),
+    Row::new("idle-async", "4 waiting tasks, nothing published", Kind::IdleAsync, 1, 4),
+];
+
+/// The row called `name`.
+pub fn find(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name == name)
+}
+
+/// The rows that `pattern` names: one by its name, or all that begin with it.
+pub fn matching(pattern: &str) -> Vec<&'static Row> {
+    match find(pattern) {
+        Some(row) => vec![row],
+        None => ROWS.iter().filter(|row| row.name.starts_with(pattern)).collect(),
+    }
+}
