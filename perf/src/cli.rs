@@ -9,7 +9,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// Run every row with every contender, five rounds (a quarter of an hour).
+    /// Run every row with every contender, five rounds (about 25 minutes).
     #[arg(long)]
     pub full: bool,
 

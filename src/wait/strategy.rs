@@ -18,9 +18,9 @@ use crate::sync::{Instant, spin_loop, yield_now};
 pub enum WaitStrategy {
     /// Looks again at once, for ever. Only with a core for each waiting thread.
     Spin,
-    /// Pauses a little, then lets other threads run, for ever.
+    /// Lets other threads run, for ever.
     Yield,
-    /// Pauses a little, lets other threads run for a while, then parks. The while adapts to the gaps
+    /// Lets other threads run for a while, then parks. The while adapts to the gaps
     /// between messages: it grows where waiting a little longer would have saved a wake-up, and shrinks
     /// where it would not.
     #[default]
@@ -119,10 +119,8 @@ pub(crate) struct Waiting<'a> {
     parked: bool,
 }
 
-/// Looks that only pause before the next: a reader that looks again at once makes the publisher fight
+/// Pauses between two looks that do not yield: one that looks again at once makes the other side fight
 /// for the cache line.
-const PAUSED_LOOKS: u32 = 2;
-/// Pauses between two such looks.
 const PAUSES: u32 = 16;
 
 impl<'a> Waiting<'a> {
@@ -136,10 +134,6 @@ impl<'a> Waiting<'a> {
         match self.strategy {
             WaitStrategy::Custom(wait) => wait.idle(self.looks),
             WaitStrategy::Spin => {
-                pause();
-                Step::Look
-            }
-            _ if self.looks <= PAUSED_LOOKS => {
                 pause();
                 Step::Look
             }
