@@ -23,10 +23,8 @@ fn a_batch_tells_its_length_and_its_place() {
     let batch = subscriber.try_read(8).unwrap();
     assert_eq!((batch.len(), batch.first_sequence()), (2, 3));
     assert!(batch.is_end_of_batch());
-    let mut expected = 3;
-    for message in &batch {
+    for (message, expected) in (&batch).into_iter().zip(3..) {
         assert_eq!(*message, Message(expected));
-        expected += 1;
     }
 }
 
