@@ -58,25 +58,14 @@ struct Unsent<'a, T> {
 }
 
 impl<T> Unsent<'_, T> {
-    /// Publishes it if there is room; otherwise leaves it where it is.
-    fn try_publish(&mut self) -> Option<Result<(), PublishError<T>>> {
-        match self.core.try_publish(self.message.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
-            Err(TryPublishError::Full(back)) => {
-                *self.message = Some(back);
-                None
-            }
-        }
-    }
-
     fn poll(
         &mut self,
         key: Key,
         has_yielded: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError<T>>> {
-        poll_at(self, |unsent| &unsent.core.room, key, has_yielded, cx, Self::try_publish)
+        let attempt = |unsent: &mut Self| unsent.core.try_publish_from(unsent.message);
+        poll_at(self, |unsent| &unsent.core.room, key, has_yielded, cx, attempt)
     }
 }
 

@@ -71,17 +71,12 @@ impl<T> Publisher<T> {
         deadline: Option<Instant>,
     ) -> Result<(), PublishTimeoutError<T>> {
         let mut message = Some(message);
-        let published =
-            self.wait_for_room(deadline, || match self.core.try_publish(message.take()?) {
-                Ok(()) => Some(Ok(())),
-                Err(TryPublishError::Closed(back)) => Some(Err(PublishTimeoutError::Closed(back))),
-                Err(TryPublishError::Full(back)) => {
-                    message = Some(back);
-                    None
-                }
-            });
+        let attempt = || self.core.try_publish_from(&mut message);
+        let published = self.wait_for_room(deadline, attempt);
         match (published, message) {
-            (Some(published), _) => published,
+            (Some(published), _) => {
+                published.map_err(|PublishError(back)| PublishTimeoutError::Closed(back))
+            }
             (None, Some(message)) => Err(PublishTimeoutError::Timeout(message)),
             (None, None) => unreachable!("a look that finds no room puts the message back"),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc as StdArc;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bus::error::TryPublishError;
+use crate::bus::error::{PublishError, TryPublishError};
 use crate::bus::stats::{BusStats, SubscriberId, SubscriberStats};
 use crate::ring::cursor::Cursor;
 use crate::ring::ring::{Refused, Reserved, Ring};
@@ -104,6 +104,21 @@ impl<T> Core<T> {
         }
         drop(pushed.replaced);
         Ok(())
+    }
+
+    /// Publishes a message that waits for room, if there is some; otherwise leaves it where it is.
+    pub(crate) fn try_publish_from(
+        &self,
+        message: &mut Option<T>,
+    ) -> Option<Result<(), PublishError<T>>> {
+        match self.try_publish(message.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
+            Err(TryPublishError::Full(back)) => {
+                *message = Some(back);
+                None
+            }
+        }
     }
 
     /// Writes a message of a batch; what follows it up is [`Ring::flush`] and `announce`.

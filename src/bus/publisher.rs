@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::bus::core::Core;
-use crate::bus::error::{Closed, PublishError, TryPublishError, TryPublishWithError};
+use crate::bus::error::{TryPublishError, TryPublishWithError};
 use crate::ring::sequencer::Blocked;
 use crate::sync::Arc;
 
@@ -108,21 +108,5 @@ impl<T> Drop for Publisher<T> {
 impl<T> fmt::Debug for Publisher<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publisher").field("closed", &self.is_closed()).finish_non_exhaustive()
-    }
-}
-
-impl From<Closed> for TryPublishWithError {
-    fn from(Closed: Closed) -> Self {
-        Self::Closed
-    }
-}
-
-impl<T> From<TryPublishError<T>> for Result<T, PublishError<T>> {
-    /// `Ok` is the message to try again with.
-    fn from(error: TryPublishError<T>) -> Self {
-        match error {
-            TryPublishError::Full(message) => Ok(message),
-            TryPublishError::Closed(message) => Err(PublishError(message)),
-        }
     }
 }
