@@ -8,68 +8,127 @@
 //!
 //! | owner, for each message | another thread, once |
 //! |---|---|
-//! | store `busy = true` | store `owner = none` |
+//! | store `turn = busy with n` | store `owner = none` |
 //! | light fence | heavy fence |
-//! | load `owner`: still mine? | load `busy`: wait until it is false |
-//! | write and publish the message | publish what the owner has written, share the lane |
-//! | store `busy = false` | |
+//! | load `owner`: still mine? | load `turn`: wait while it is busy with an n that is not published |
+//! | write message n, publish it | publish what the owner has written, share the lane |
 //!
 //! Either the owner sees that it is the owner no more, or the other thread sees it busy and waits. No
 //! user code runs while the owner is busy, so that wait is for a few instructions, or until the owner
-//! is scheduled again.
+//! is scheduled again. Publishing ends the turn: a store less for every message, and it is the stores
+//! that queue up while the line of `published` is away at its readers.
 //!
 //! Each thread has a lane of its own per bus, which lives as long as the bus: a former owner that was
-//! asleep all along may still store to *its* `busy`, and must not clear its successor's.
+//! asleep all along may still store to *its* `turn`, and must not touch its successor's.
 
 use std::ptr;
 
 use crossbeam_utils::CachePadded;
 
-use crate::ring::sequence::Sequence;
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering, asymmetric, yield_now};
+use crate::ring::sequence::{Published, Sequence};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, asymmetric, yield_now};
 
 /// One thread's side of the handshake, and what it knows while it owns the lane.
 pub(crate) struct Lane {
     /// The thread; it alone writes here while it is the owner.
     token: usize,
-    /// The thread is between `enter` and the end of its turn.
-    busy: AtomicBool,
-    /// The next sequence it will write.
-    next: AtomicU64,
+    /// What it is doing.
+    state: LaneState,
     /// It may write below this; to go on it looks at the gate.
     limit: AtomicU64,
 }
 
-/// The owner's turn: it is busy until this is dropped.
-pub(crate) struct Turn<'a>(&'a Lane);
+/// The next sequence its thread will write, times two; plus one where the thread is busy with it, or
+/// has published it since.
+struct LaneState(AtomicU64);
+
+impl LaneState {
+    fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// The thread begins a turn: gives the sequence it may write.
+    #[inline(always)]
+    fn begin(&self) -> Sequence {
+        // Relaxed: the owner's own word; what makes it visible in time is the fence that follows.
+        let word = self.0.load(Ordering::Relaxed);
+        let next = (word >> 1) + (word & 1);
+        self.0.store(next << 1 | 1, Ordering::Relaxed);
+        next
+    }
+
+    /// The thread ends a turn without publishing, having written up to `next`.
+    /// SYNC POINT lane/state: what was written in the turn is visible to [`Self::wait`].
+    #[inline(always)]
+    fn end(&self, next: Sequence) {
+        self.0.store(next << 1, Ordering::Release);
+    }
+
+    /// Waits until the thread is not busy; gives the next sequence it would have written.
+    fn wait(&self, published: &Published) -> Sequence {
+        loop {
+            // SYNC POINT lane/state.
+            let word = self.0.load(Ordering::Acquire);
+            let (next, busy) = (word >> 1, word & 1 == 1);
+            if !busy {
+                return next;
+            }
+            // SYNC POINT messages/published.
+            if published.end() > next {
+                return next + 1;
+            }
+            yield_now();
+        }
+    }
+
+    /// The next sequence to be written. The caller is alone with the ring.
+    fn rest(&self) -> Sequence {
+        let word = self.0.load(Ordering::Relaxed);
+        (word >> 1) + (word & 1)
+    }
+}
+
+/// The owner's turn: it is busy until this is dropped, or the message is published.
+pub(crate) struct Turn<'a> {
+    lane: &'a Lane,
+    next: Sequence,
+}
 
 impl Turn<'_> {
+    /// The sequence that may be written, if it is below the limit.
     #[inline(always)]
     pub(crate) fn next(&self) -> Sequence {
-        // Relaxed, like all but `busy` here: only the owner writes, or a thread that has waited for it.
-        self.0.next.load(Ordering::Relaxed)
+        self.next
     }
 
     #[inline(always)]
     pub(crate) fn limit(&self) -> Sequence {
-        self.0.limit.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_next(&self, next: Sequence) {
-        self.0.next.store(next, Ordering::Relaxed);
+        // Relaxed: only the owner writes it, or a thread that has waited for it.
+        self.lane.limit.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_limit(&self, limit: Sequence) {
-        self.0.limit.store(limit, Ordering::Relaxed);
+        self.lane.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Ends the turn: its message is written, and will be published later.
+    #[inline(always)]
+    pub(crate) fn keep(mut self) {
+        self.next += 1;
+    }
+
+    /// Ends the turn by publishing its message, and all that were kept.
+    #[inline(always)]
+    pub(crate) fn publish(self, published: &Published) {
+        published.set(self.next + 1);
+        std::mem::forget(self);
     }
 }
 
 impl Drop for Turn<'_> {
-    /// SYNC POINT lane/busy: what was written in the turn is visible to `take`.
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::Release);
+        self.lane.state.end(self.next);
     }
 }
 
@@ -97,15 +156,14 @@ impl Owner {
         if mine.token != token {
             return None;
         }
-        mine.busy.store(true, Ordering::Relaxed);
-        let turn = Turn(mine);
+        let turn = Turn { lane: mine, next: mine.state.begin() };
         asymmetric::light();
         (self.0.load(Ordering::Relaxed) == lane).then_some(turn)
     }
 
     /// Makes the thread of `lane` the owner. Nobody owns it now, and nobody can claim.
     pub(crate) fn give(&self, lane: &Lane, next: Sequence, limit: Sequence) {
-        lane.next.store(next, Ordering::Relaxed);
+        lane.state.end(next);
         lane.limit.store(limit, Ordering::Relaxed);
         // SYNC POINT lane/owner.
         self.0.store(ptr::from_ref(lane).cast_mut(), Ordering::Release);
@@ -113,26 +171,20 @@ impl Owner {
 
     /// Takes the right away from whoever has it; on return it is not busy and will not be again.
     /// Callers take turns. Not to be called within a turn.
-    pub(crate) fn take(&self) -> Option<Left> {
+    pub(crate) fn take(&self, published: &Published) -> Option<Left> {
         let lane = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: as in `enter`.
         let lane = unsafe { lane.as_ref() }?;
         asymmetric::heavy();
-        // SYNC POINT lane/busy.
-        while lane.busy.load(Ordering::Acquire) {
-            yield_now();
-        }
-        Some(Left {
-            next: lane.next.load(Ordering::Relaxed),
-            limit: lane.limit.load(Ordering::Relaxed),
-        })
+        let next = lane.state.wait(published);
+        Some(Left { next, limit: lane.limit.load(Ordering::Relaxed) })
     }
 
-    /// How far the owner has got, roughly.
+    /// How far the owner has got. The caller is alone with the ring.
     pub(crate) fn next(&self) -> Option<Sequence> {
         // SAFETY: as in `enter`.
         let lane = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
-        Some(lane.next.load(Ordering::Relaxed))
+        Some(lane.state.rest())
     }
 }
 
@@ -175,8 +227,7 @@ impl Lanes {
         let index = known.unwrap_or_else(|| {
             self.lanes.push(Box::new(CachePadded::new(Lane {
                 token,
-                busy: AtomicBool::new(false),
-                next: AtomicU64::new(0),
+                state: LaneState::new(),
                 limit: AtomicU64::new(0),
             })));
             self.lanes.len() - 1

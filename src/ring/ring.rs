@@ -168,9 +168,10 @@ impl<T> Reserved<'_, T> {
         // SAFETY: the sequence is ours while the turn lasts, and it is below the limit: every cursor
         // is past its slot. All before it has been written.
         let replaced = unsafe { self.ring.slots.replace(sequence, message) };
-        self.turn.set_next(sequence + 1);
         if now {
-            self.ring.sequencer.publish_owned(&self.turn);
+            self.ring.sequencer.publish_turn(self.turn);
+        } else {
+            self.turn.keep();
         }
         replaced
     }

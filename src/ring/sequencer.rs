@@ -110,7 +110,13 @@ impl Sequencer {
         next < turn.limit()
     }
 
-    /// Publishes what the owner has written.
+    /// Ends a turn by publishing its message.
+    #[inline(always)]
+    pub(crate) fn publish_turn(&self, turn: Turn<'_>) {
+        turn.publish(&self.published);
+    }
+
+    /// Publishes what the owner has written for later.
     #[inline(always)]
     pub(crate) fn publish_owned(&self, turn: &Turn<'_>) {
         self.published.set(turn.next());
@@ -237,7 +243,7 @@ impl Sequencer {
     }
 
     fn share_locked(&self, lanes: &mut Lanes) {
-        let Some(left) = self.owner.take() else { return };
+        let Some(left) = self.owner.take(&self.published) else { return };
         self.published.set(left.next);
         self.limit.fetch_max(left.limit, Ordering::AcqRel);
         self.claimed.share(left.next);
