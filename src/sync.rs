@@ -9,6 +9,19 @@ pub(crate) mod asymmetric;
 #[cfg(not(stentor_loom))]
 pub(crate) use real::*;
 
+/// A hint that the cache line at `place` will be written soon.
+#[inline(always)]
+pub(crate) fn prefetch_for_write<T>(place: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing as far as the program can tell, whatever the address;
+    // processors without this one take it for no operation.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
+}
+
 #[cfg(not(stentor_loom))]
 mod real {
     pub(crate) use arc_swap::ArcSwap;

@@ -153,6 +153,11 @@ impl<T> Ring<T> {
     }
 }
 
+/// How many slots ahead the owner has the line brought to it. What it has not been told is free stays
+/// with the readers. (Measured in `perf`, with 4, 12 and 32: 12 is best or level at 1 -> 1 and 1 -> 4, by up
+/// to 1.4 times.)
+const PREFETCH: u64 = 12;
+
 /// A slot that the owner of the lane may write, within its turn.
 pub(crate) struct Reserved<'a, T> {
     ring: &'a Ring<T>,
@@ -165,6 +170,9 @@ impl<T> Reserved<'_, T> {
     #[inline(always)]
     pub(crate) fn write(self, message: T, now: bool) -> Option<T> {
         let sequence = self.turn.next();
+        if sequence + PREFETCH < self.turn.limit() {
+            self.ring.slots.prefetch(sequence + PREFETCH);
+        }
         // SAFETY: the sequence is ours while the turn lasts, and it is below the limit: every cursor
         // is past its slot. All before it has been written.
         let replaced = unsafe { self.ring.slots.replace(sequence, message) };

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::ring::sequence::Sequence;
-use crate::sync::UnsafeCell;
+use crate::sync::{UnsafeCell, prefetch_for_write};
 
 type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
@@ -58,6 +58,12 @@ impl<T> Slots<T> {
     #[inline(always)]
     pub(crate) fn index(&self, sequence: Sequence) -> usize {
         (sequence & self.mask) as usize
+    }
+
+    /// Has the line of a slot brought here, to be written soon: readers have it. Touches nothing.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, sequence: Sequence) {
+        prefetch_for_write(std::ptr::from_ref(self.slot(sequence)));
     }
 
     /// Puts `value` in its slot and gives back the message of one lap ago, if there was one.
