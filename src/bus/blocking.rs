@@ -9,7 +9,7 @@ use crate::bus::error::{
 };
 use crate::bus::publisher::Publisher;
 use crate::bus::subscriber::Subscriber;
-use crate::sync::{Arc, Instant};
+use crate::sync::Instant;
 use crate::wait::strategy::Patience;
 use crate::wait::thread::wait;
 
@@ -88,14 +88,22 @@ impl<T> Publisher<T> {
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Option<R>,
     ) -> Option<R> {
-        let core = &*self.core;
+        let key = self.core.new_key();
         let mut looks = 0;
-        let look = |before_sleep: bool| {
+        let look = |publisher: &mut &Self, before_sleep: bool| {
             looks += 1;
-            let picky = looks < AMPLE_LOOKS && !before_sleep && !self.is_closed();
-            if picky && !core.has_ample_room() { None } else { attempt() }
+            let picky = looks < AMPLE_LOOKS && !before_sleep && !publisher.is_closed();
+            if picky && !publisher.core.has_ample_room() { None } else { attempt() }
         };
-        wait(&core.room, core.new_key(), &core.strategy, &mut Patience::new(), deadline, look)
+        let mut patience = Patience::new();
+        wait(
+            &mut &*self,
+            |publisher| (&publisher.core.room, &publisher.core.strategy),
+            key,
+            &mut patience,
+            deadline,
+            look,
+        )
     }
 
     /// Publishes all of them, in order, and lets subscribers see them in runs. Longer than the ring is
@@ -244,11 +252,16 @@ impl<T> Subscriber<T> {
 
     #[inline(never)]
     fn wait_slowly(&mut self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
-        let core = Arc::clone(&self.core);
         let mut patience = self.patience;
         let key = self.id().0;
-        let look = |_| TryRecvError::settle(self.peek());
-        let found = wait(&core.arrivals, key, &core.strategy, &mut patience, deadline, look);
+        let found = wait(
+            self,
+            |subscriber| (&subscriber.core.arrivals, &subscriber.core.strategy),
+            key,
+            &mut patience,
+            deadline,
+            |subscriber, _| TryRecvError::settle(subscriber.peek()),
+        );
         self.patience = patience;
         found
     }

@@ -107,9 +107,8 @@ impl Patience {
     }
 }
 
-/// One wait, by its strategy.
+/// One wait.
 pub(crate) struct Waiting<'a> {
-    strategy: &'a WaitStrategy,
     patience: &'a mut Patience,
     /// Looks so far that found nothing.
     looks: u32,
@@ -123,15 +122,18 @@ pub(crate) struct Waiting<'a> {
 /// for the cache line.
 const PAUSES: u32 = 16;
 
+/// So many yields come before the first look at the clock, which costs as much as a short wait.
+const FREE: u32 = if cfg!(stentor_loom) { 0 } else { 1 };
+
 impl<'a> Waiting<'a> {
-    pub(crate) fn new(strategy: &'a WaitStrategy, patience: &'a mut Patience) -> Self {
-        Self { strategy, patience, looks: 0, since: None, parked: false }
+    pub(crate) fn new(patience: &'a mut Patience) -> Self {
+        Self { patience, looks: 0, since: None, parked: false }
     }
 
     /// A look found nothing: idles as the strategy says, and says what to do next.
-    pub(crate) fn idle(&mut self) -> Step {
+    pub(crate) fn idle(&mut self, strategy: &WaitStrategy) -> Step {
         self.looks = self.looks.saturating_add(1);
-        match self.strategy {
+        match strategy {
             WaitStrategy::Custom(wait) => wait.idle(self.looks),
             WaitStrategy::Spin => {
                 pause();
@@ -146,6 +148,10 @@ impl<'a> Waiting<'a> {
     }
 
     fn yield_or_park(&mut self) -> Step {
+        if self.looks <= FREE {
+            yield_now();
+            return Step::Look;
+        }
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() < Duration::from_nanos(self.patience.nanos.into()) {
             yield_now();
