@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::bus::batch::Batch;
 use crate::bus::error::{
     Closed, PublishBatchError, PublishError, PublishTimeoutError, RecvError, RecvTimeoutError,
@@ -9,6 +11,7 @@ use crate::bus::error::{
 };
 use crate::bus::publisher::Publisher;
 use crate::bus::subscriber::Subscriber;
+use crate::ring::sequencer::Blocked;
 use crate::sync::Instant;
 use crate::wait::strategy::Patience;
 use crate::wait::thread::wait;
@@ -29,23 +32,25 @@ impl<T> Publisher<T> {
     /// The bus is (or gets) closed; the message comes back.
     #[inline]
     pub fn publish(&self, message: T) -> Result<(), PublishError<T>> {
-        match self.core.ring.reserve() {
-            Some(reserved) => {
-                self.core.publish_reserved(reserved, message);
-                Ok(())
-            }
-            None => self.publish_slowly(message),
+        let core = &*self.core;
+        match core.ring.reserve() {
+            Some(reserved) => core.publish_reserved(reserved, message),
+            None => match core.ring.reserve_slowly() {
+                Ok(reserved) => core.publish_reserved(reserved, message),
+                Err(blocked) => return self.publish_refused(message, blocked),
+            },
         }
+        Ok(())
     }
 
-    #[inline(never)]
-    fn publish_slowly(&self, message: T) -> Result<(), PublishError<T>> {
-        let published = match self.core.try_publish_slowly(message) {
-            Ok(()) => return Ok(()),
-            Err(TryPublishError::Closed(message)) => return Err(PublishError(message)),
-            Err(TryPublishError::Full(message)) => self.publish_waiting(message, None),
-        };
-        published.map_err(|error| PublishError(error.into_inner()))
+    #[cold]
+    fn publish_refused(&self, message: T, blocked: Blocked) -> Result<(), PublishError<T>> {
+        match blocked {
+            Blocked::Closed => Err(PublishError(message)),
+            Blocked::Full => self
+                .publish_waiting(message, None)
+                .map_err(|error| PublishError(error.into_inner())),
+        }
     }
 
     /// Publishes; waits for at most `timeout` while the ring is full.
@@ -121,25 +126,51 @@ impl<T> Publisher<T> {
         let written = Written(self);
         let mut messages = messages.into_iter();
         let mut published = 0;
+        let mut unseen = 0;
         while let Some(message) = messages.next() {
-            let unsent = match self.core.write(message) {
-                Ok(()) => None,
-                Err(TryPublishError::Closed(message)) => Some(message),
-                Err(TryPublishError::Full(message)) => {
-                    written.show();
-                    self.publish(message).err().map(PublishError::into_inner)
+            match self.core.ring.reserve() {
+                Some(reserved) => {
+                    drop(reserved.write(message, false));
+                    published += 1;
+                    unseen += 1;
                 }
-            };
-            if let Some(message) = unsent {
-                let rest = std::iter::once(message).chain(messages).collect();
-                return Err(PublishBatchError { published, rest });
+                None => published += self.publish_run(message, &mut messages, published)?,
             }
-            published += 1;
-            if published % RUN == 0 {
+            if unseen == RUN {
                 written.show();
+                unseen = 0;
             }
         }
         Ok(())
+    }
+
+    /// Publishes the next messages of a batch, after `published` others: one that may have to wait, or
+    /// in the shared phase a run of them, claimed at once. Gives their number.
+    #[inline(never)]
+    fn publish_run(
+        &self,
+        message: T,
+        messages: &mut impl Iterator<Item = T>,
+        published: usize,
+    ) -> Result<usize, PublishBatchError<T>> {
+        let mut run = Run { publisher: self, messages: smallvec![], published: 0 };
+        if self.core.ring.is_mine() {
+            match self.core.write(message) {
+                Ok(()) => return Ok(1),
+                Err(refused) => run.messages.push(refused.into_inner()),
+            }
+            Written(self).show();
+        } else {
+            run.messages.push(message);
+            if size_of::<T>() <= MOST_GATHERED / GATHERED {
+                run.messages.extend(messages.take(GATHERED - 1));
+            }
+        }
+        run.publish().map_err(|Closed| {
+            let rest = run.messages.drain(..).chain(messages).collect();
+            PublishBatchError { published: published + run.published, rest }
+        })?;
+        Ok(run.published)
     }
 
     /// Publishes a message that `write` writes in place; waits while the ring is full. See
@@ -187,6 +218,55 @@ impl<T> Written<'_, T> {
 impl<T> Drop for Written<'_, T> {
     fn drop(&mut self) {
         self.show();
+    }
+}
+
+/// The most messages of a batch that are gathered to be claimed at once.
+const GATHERED: usize = 32;
+/// The most bytes: they lie on the stack.
+const MOST_GATHERED: usize = 32 * 1024;
+
+/// Messages of a batch that are next to be published. If the batch's iterator panics, what it gave before
+/// is still published.
+struct Run<'a, T> {
+    publisher: &'a Publisher<T>,
+    messages: SmallVec<[T; GATHERED]>,
+    /// How many have been.
+    published: usize,
+}
+
+impl<T> Run<'_, T> {
+    /// Publishes all; waits while the ring is full. On an error `messages` are those left.
+    fn publish(&mut self) -> Result<(), Closed> {
+        let core = &*self.publisher.core;
+        while !self.messages.is_empty() {
+            if self.messages.len() > 1
+                && let Ok(mut claimed) = core.ring.claim(self.messages.len())
+            {
+                let count = claimed.len();
+                let gathered = self.messages.drain(..count);
+                let replaced: SmallVec<[T; GATHERED]> =
+                    gathered.filter_map(|message| claimed.write(message)).collect();
+                self.published += count;
+                core.announce();
+                drop(replaced);
+                continue;
+            }
+            let message = self.messages.remove(0);
+            if let Err(PublishError(message)) = self.publisher.publish(message) {
+                self.messages.insert(0, message);
+                return Err(Closed);
+            }
+            self.published += 1;
+        }
+        Ok(())
+    }
+}
+
+impl<T> Drop for Run<'_, T> {
+    fn drop(&mut self) {
+        // Only a panic leaves something; on a closed bus there is nobody to give it back to.
+        let _ = self.publish();
     }
 }
 

@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use crate::bus::error::{PublishError, TryPublishError};
 use crate::bus::stats::{BusStats, SubscriberId, SubscriberStats};
 use crate::ring::cursor::Cursor;
-use crate::ring::ring::{Refused, Reserved, Ring};
+use crate::ring::ring::{Reserved, Ring};
 use crate::ring::sequencer::Blocked;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::wait::doorbell::{Doorbell, Key};
@@ -76,34 +76,27 @@ impl<T> Core<T> {
     #[inline(always)]
     pub(crate) fn try_publish(&self, message: T) -> Result<(), TryPublishError<T>> {
         match self.ring.reserve() {
-            Some(reserved) => {
-                self.publish_reserved(reserved, message);
-                Ok(())
-            }
-            None => self.try_publish_slowly(message),
+            Some(reserved) => self.publish_reserved(reserved, message),
+            None => match self.ring.reserve_slowly() {
+                Ok(reserved) => self.publish_reserved(reserved, message),
+                Err(blocked) => return Err(refused(message, blocked)),
+            },
         }
+        Ok(())
     }
 
     /// Publishes in a reserved slot, and wakes who waits for it.
     #[inline(always)]
     pub(crate) fn publish_reserved(&self, reserved: Reserved<'_, T>, message: T) {
+        let shared = reserved.is_shared();
         let replaced = reserved.write(message, true);
-        self.arrivals.ring();
-        // Here at the end, for its `Drop` is user code.
-        drop(replaced);
-    }
-
-    /// As `try_publish`, where a slot could not be reserved.
-    #[inline(never)]
-    pub(crate) fn try_publish_slowly(&self, message: T) -> Result<(), TryPublishError<T>> {
-        let pushed = self.ring.push(message, true)?;
-        if pushed.shared {
+        if shared {
             self.announce();
         } else {
             self.arrivals.ring();
         }
-        drop(pushed.replaced);
-        Ok(())
+        // Here at the end, for its `Drop` is user code.
+        drop(replaced);
     }
 
     /// Publishes a message that waits for room, if there is some; otherwise leaves it where it is.
@@ -124,10 +117,14 @@ impl<T> Core<T> {
     /// Writes a message of a batch; what follows it up is [`Ring::flush`] and `announce`.
     #[inline(always)]
     pub(crate) fn write(&self, message: T) -> Result<(), TryPublishError<T>> {
-        match self.ring.reserve() {
-            Some(reserved) => drop(reserved.write(message, false)),
-            None => drop(self.ring.push(message, false)?),
-        }
+        let reserved = match self.ring.reserve() {
+            Some(reserved) => reserved,
+            None => match self.ring.reserve_slowly() {
+                Ok(reserved) => reserved,
+                Err(blocked) => return Err(refused(message, blocked)),
+            },
+        };
+        drop(reserved.write(message, false));
         Ok(())
     }
 
@@ -244,11 +241,10 @@ impl<T> Core<T> {
     }
 }
 
-impl<T> From<Refused<T>> for TryPublishError<T> {
-    fn from(Refused(message, blocked): Refused<T>) -> Self {
-        match blocked {
-            Blocked::Full => Self::Full(message),
-            Blocked::Closed => Self::Closed(message),
-        }
+/// Gives a message back, and says why.
+pub(crate) fn refused<T>(message: T, blocked: Blocked) -> TryPublishError<T> {
+    match blocked {
+        Blocked::Full => TryPublishError::Full(message),
+        Blocked::Closed => TryPublishError::Closed(message),
     }
 }

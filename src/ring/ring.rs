@@ -7,19 +7,6 @@ use crate::ring::sequencer::{Blocked, Sequencer};
 use crate::ring::skips::Skips;
 use crate::ring::slots::Slots;
 
-/// A message that was not taken, and why.
-#[derive(Debug)]
-pub(crate) struct Refused<T>(pub(crate) T, pub(crate) Blocked);
-
-/// A message was published.
-pub(crate) struct Pushed<T> {
-    /// The message it replaced: for the caller to drop when it holds nothing, for its `Drop` is user
-    /// code.
-    pub(crate) replaced: Option<T>,
-    /// In the shared phase, so that a publisher may be waiting for this one.
-    pub(crate) shared: bool,
-}
-
 pub(crate) struct Ring<T> {
     slots: Slots<T>,
     skips: Skips,
@@ -50,19 +37,29 @@ impl<T> Ring<T> {
     #[inline(always)]
     pub(crate) fn reserve(&self) -> Option<Reserved<'_, T>> {
         let turn = self.sequencer.enter()?;
-        (turn.next() < turn.limit()).then_some(Reserved { ring: self, turn })
+        (turn.next() < turn.limit()).then_some(Reserved { ring: self, right: Right::Turn(turn) })
     }
 
-    /// Publishes a message, at once or with [`Self::flush`].
-    pub(crate) fn push(&self, message: T, now: bool) -> Result<Pushed<T>, Refused<T>> {
-        match self.sequencer.enter() {
-            None => self.push_shared(message),
-            Some(turn) if self.sequencer.has_room(&turn) => {
-                let replaced = Reserved { ring: self, turn }.write(message, now);
-                Ok(Pushed { replaced, shared: false })
-            }
-            Some(_) => Err(Refused(message, Blocked::Full)),
-        }
+    /// The next slot, where [`Self::reserve`] has none.
+    #[inline(never)]
+    pub(crate) fn reserve_slowly(&self) -> Result<Reserved<'_, T>, Blocked> {
+        let right = match self.sequencer.enter() {
+            Some(turn) if self.sequencer.has_room(&turn) => Right::Turn(turn),
+            Some(_) => return Err(Blocked::Full),
+            None => Right::Claim(self.sequencer.claim(1)?.0),
+        };
+        Ok(Reserved { ring: self, right })
+    }
+
+    /// The next slots in the shared phase, at most `most`.
+    pub(crate) fn claim(&self, most: usize) -> Result<Claimed<'_, T>, Blocked> {
+        let (first, count) = self.sequencer.claim(most as u64)?;
+        Ok(Claimed::new(self, first, count))
+    }
+
+    /// Whether this thread owns the lane.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.sequencer.enter().is_some()
     }
 
     /// Publishes what this thread has written for later. (If it has lost the lane since, whoever took
@@ -70,19 +67,6 @@ impl<T> Ring<T> {
     pub(crate) fn flush(&self) {
         if let Some(turn) = self.sequencer.enter() {
             self.sequencer.publish_owned(&turn);
-        }
-    }
-
-    fn push_shared(&self, message: T) -> Result<Pushed<T>, Refused<T>> {
-        match self.sequencer.claim() {
-            Err(blocked) => Err(Refused(message, blocked)),
-            Ok(sequence) => {
-                // SAFETY: claimed, so ours, and claimed only after every cursor was past its slot and
-                // the message one lap ago was published.
-                let replaced = unsafe { self.slots.replace(sequence, message) };
-                self.sequencer.publish(sequence);
-                Ok(Pushed { replaced, shared: true })
-            }
         }
     }
 
@@ -94,26 +78,27 @@ impl<T> Ring<T> {
         write: impl FnOnce(&mut T),
     ) -> Result<(), Blocked> {
         /// Publishes the sequence, as a skip unless the message was written.
-        struct Claimed<'a, T>(&'a Ring<T>, Sequence, bool);
-        impl<T> Drop for Claimed<'_, T> {
+        struct Attempt<'a, T>(&'a Ring<T>, Sequence, bool);
+        impl<T> Drop for Attempt<'_, T> {
             fn drop(&mut self) {
                 let Self(ring, sequence, written) = *self;
                 if !written {
                     ring.skips.add(sequence, ring.capacity());
                 }
                 ring.sequencer.publish(sequence);
+                ring.sequencer.sample(sequence, sequence + 1);
             }
         }
         // User code may run under a claim, but not in an owner's turn: so this is never the owner's way.
         // `first` may panic, so it comes before the claim.
         let mut fresh = (self.sequencer.head() < self.capacity()).then(first);
-        let mut claimed = Claimed(self, self.sequencer.claim()?, false);
-        if claimed.1 >= self.capacity() {
+        let mut attempt = Attempt(self, self.sequencer.claim(1)?.0, false);
+        if attempt.1 >= self.capacity() {
             fresh = None;
         }
-        // SAFETY: as in `push_shared`. `fresh` is there in the first lap: `head` was no higher before.
-        unsafe { self.slots.rewrite(claimed.1, fresh, write) };
-        claimed.2 = true;
+        // SAFETY: as in `Claimed::write`. `fresh` is there in the first lap: `head` was no higher before.
+        unsafe { self.slots.rewrite(attempt.1, fresh, write) };
+        attempt.2 = true;
         Ok(())
     }
 
@@ -158,28 +143,83 @@ impl<T> Ring<T> {
 /// to 1.4 times.)
 const PREFETCH: u64 = 12;
 
-/// A slot that the owner of the lane may write, within its turn.
+/// A slot to be written, and then published.
 pub(crate) struct Reserved<'a, T> {
     ring: &'a Ring<T>,
-    turn: Turn<'a>,
+    right: Right<'a>,
+}
+
+/// Why a slot may be written.
+enum Right<'a> {
+    /// It is the owner's turn.
+    Turn(Turn<'a>),
+    /// Its sequence was claimed in the shared phase.
+    Claim(Sequence),
 }
 
 impl<T> Reserved<'_, T> {
-    /// Writes the message, publishes it (or leaves that to [`Ring::flush`]), and ends the turn. Gives
-    /// the message it replaces, as [`Pushed`] does.
+    /// Whether other publishers may be waiting for this message.
+    #[inline(always)]
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.right, Right::Claim(_))
+    }
+
+    /// Writes the message and publishes it; or, where `now` is false, leaves that to
+    /// [`Ring::flush`], if it can. Gives the message it replaces, for the caller to drop when it holds
+    /// nothing: its `Drop` is user code.
     #[inline(always)]
     pub(crate) fn write(self, message: T, now: bool) -> Option<T> {
-        let sequence = self.turn.next();
-        if sequence + PREFETCH < self.turn.limit() {
-            self.ring.slots.prefetch(sequence + PREFETCH);
+        let ring = self.ring;
+        let turn = match self.right {
+            Right::Turn(turn) => turn,
+            Right::Claim(sequence) => return Claimed::new(ring, sequence, 1).write(message),
+        };
+        let sequence = turn.next();
+        if sequence + PREFETCH < turn.limit() {
+            ring.slots.prefetch(sequence + PREFETCH);
         }
         // SAFETY: the sequence is ours while the turn lasts, and it is below the limit: every cursor
         // is past its slot. All before it has been written.
-        let replaced = unsafe { self.ring.slots.replace(sequence, message) };
+        let replaced = unsafe { ring.slots.replace(sequence, message) };
         if now {
-            self.ring.sequencer.publish_turn(self.turn);
+            ring.sequencer.publish_turn(turn);
         } else {
-            self.turn.keep();
+            turn.keep();
+        }
+        replaced
+    }
+}
+
+/// Slots claimed in the shared phase. All of them must be written, and soon: readers wait for them.
+pub(crate) struct Claimed<'a, T> {
+    ring: &'a Ring<T>,
+    first: Sequence,
+    next: Sequence,
+    end: Sequence,
+}
+
+impl<'a, T> Claimed<'a, T> {
+    #[inline(always)]
+    fn new(ring: &'a Ring<T>, first: Sequence, count: u64) -> Self {
+        Self { ring, first, next: first, end: first + count }
+    }
+
+    /// How many are still to be written.
+    pub(crate) fn len(&self) -> usize {
+        (self.end - self.next) as usize
+    }
+
+    /// Writes the next one and publishes it. Gives the message it replaces, as [`Reserved::write`] does.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, message: T) -> Option<T> {
+        assert!(self.next < self.end, "more messages than slots claimed for them");
+        // SAFETY: claimed, so ours until it is published below, and claimed only after every cursor was
+        // past its slot and the message one lap ago was published.
+        let replaced = unsafe { self.ring.slots.replace(self.next, message) };
+        self.ring.sequencer.publish(self.next);
+        self.next += 1;
+        if self.next == self.end {
+            self.ring.sequencer.sample(self.first, self.end);
         }
         replaced
     }

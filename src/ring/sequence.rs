@@ -8,7 +8,8 @@ use crate::sync::{AtomicU64, Ordering};
 /// The number of a message, or of the place after the last one.
 pub(crate) type Sequence = u64;
 
-/// The end of what the owner of the lane has published: everything below it may be read.
+/// The end of what the owner of the lane has published, or of what a publisher in the shared phase has
+/// found stamped: everything below it may be read.
 pub(crate) struct Published(AtomicU64);
 
 impl Published {
@@ -20,6 +21,12 @@ impl Published {
     #[inline(always)]
     pub(crate) fn set(&self, end: Sequence) {
         self.0.store(end, Ordering::Release);
+    }
+
+    /// The same, unless it is there already: for those who are not the owner, and may be late.
+    /// SYNC POINT messages/published, with the stamps that the caller has seen.
+    pub(crate) fn raise(&self, end: Sequence) {
+        self.0.fetch_max(end, Ordering::AcqRel);
     }
 
     /// SYNC POINT messages/published: sees every slot below the result.
@@ -66,6 +73,12 @@ impl Claim {
     /// The next sequence to be claimed.
     pub(crate) fn sequence(self) -> Sequence {
         self.0 & !(Self::OWNED | Self::CLOSED)
+    }
+
+    /// Sequences can be claimed.
+    #[inline(always)]
+    pub(crate) fn is_open(self) -> bool {
+        self.0 < Self::OWNED
     }
 
     pub(crate) fn is_owned(self) -> bool {

@@ -21,7 +21,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::ring::gate::Gate;
 use crate::ring::lane::{Lanes, Owner, Turn};
-use crate::ring::sequence::{Claimed, Published, Sequence, Stamp};
+use crate::ring::sequence::{Claim, Claimed, Published, Sequence, Stamp};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, asymmetric, thread_token};
 
 /// In the shared phase, the publisher of every so manyth message looks whether it is alone.
@@ -124,25 +124,38 @@ impl Sequencer {
 
     // ===== the shared phase =====
 
-    /// Claims the next sequence for the caller, who must write it and [`Self::publish`] it.
-    pub(crate) fn claim(&self) -> Result<Sequence, Blocked> {
+    /// Claims the next sequences, at most `most`, for the caller, who must write and
+    /// [`Self::publish`] them. Gives the first and how many.
+    #[inline]
+    pub(crate) fn claim(&self, most: u64) -> Result<(Sequence, u64), Blocked> {
         loop {
             let seen = self.claimed.look();
-            if seen.is_closed() {
-                return Err(Blocked::Closed);
-            }
-            if seen.is_owned() {
-                self.share();
-                continue;
-            }
             let sequence = seen.sequence();
             // SYNC POINT slots/limit: what the one who computed it saw of the cursors, we see.
-            if sequence >= self.limit.load(Ordering::Acquire) && !self.raise_limit(sequence) {
-                return Err(Blocked::Full);
+            let limit = self.limit.load(Ordering::Acquire);
+            if !seen.is_open() || sequence >= limit {
+                self.prepare_to_claim(seen)?;
+                continue;
             }
-            if self.claimed.claim(seen, 1) {
-                return Ok(sequence);
+            let count = most.min(limit - sequence);
+            if self.claimed.claim(seen, count) {
+                return Ok((sequence, count));
             }
+        }
+    }
+
+    /// Does what keeps the caller from claiming: shares the lane, or looks for room.
+    #[cold]
+    fn prepare_to_claim(&self, seen: Claim) -> Result<(), Blocked> {
+        if seen.is_closed() {
+            Err(Blocked::Closed)
+        } else if seen.is_owned() {
+            self.share();
+            Ok(())
+        } else if self.raise_limit(seen.sequence()) {
+            Ok(())
+        } else {
+            Err(Blocked::Full)
         }
     }
 
@@ -150,14 +163,18 @@ impl Sequencer {
     #[inline(always)]
     pub(crate) fn publish(&self, sequence: Sequence) {
         self.stamp(sequence).set(sequence);
-        if sequence.is_multiple_of(SAMPLE) {
+    }
+
+    /// All that was claimed from `first` up to `end` is published: perhaps the caller publishes alone.
+    #[inline(always)]
+    pub(crate) fn sample(&self, first: Sequence, end: Sequence) {
+        if first / SAMPLE != end / SAMPLE {
             self.try_own();
         }
     }
 
-    #[cold]
     fn raise_limit(&self, sequence: Sequence) -> bool {
-        let limit = self.limit_for(sequence, || self.frontier());
+        let limit = self.limit_for(sequence, || self.find_frontier());
         // SYNC POINT slots/limit. A limit stays true once it is (see `Gate`), so the highest holds.
         self.limit.fetch_max(limit, Ordering::AcqRel);
         sequence < limit
@@ -188,6 +205,14 @@ impl Sequencer {
             }
             end = known;
         }
+    }
+
+    /// The same, noted for the next who looks, and for readers: what `published` covers is not looked
+    /// at stamp by stamp.
+    fn find_frontier(&self) -> Sequence {
+        let end = self.frontier();
+        self.published.raise(end);
+        end
     }
 
     /// The part of it that follows from two words: a claim is only made when all of one lap before is

@@ -145,11 +145,12 @@ fn work<P: Publish>(
 ) -> Published {
     start.wait();
     let mut progress = Progress::new(stop, topology.publishers);
+    let mut gathered = Box::new([Message::default(); BATCH]);
     while let Some(sequences) = progress.next() {
         let messages = sequences.map(|sequence| Message::new(id, sequence));
         match batch {
             1 => publisher.publish_each(messages),
-            _ => publish_in_batches(&mut publisher, messages),
+            _ => publish_in_batches(&mut publisher, &mut gathered, messages),
         }
     }
     let published = progress.finish();
@@ -157,12 +158,16 @@ fn work<P: Publish>(
     published
 }
 
-/// Publishes a stride of messages in batches, collected on the stack.
-fn publish_in_batches<P: Publish>(publisher: &mut P, mut messages: impl Iterator<Item = Message>) {
+/// Publishes a stride of messages in batches, gathered in `batch`: the same memory every time, for what
+/// a copy costs depends on how two places on the stack lie to each other.
+fn publish_in_batches<P: Publish>(
+    publisher: &mut P,
+    batch: &mut [Message; BATCH],
+    mut messages: impl Iterator<Item = Message>,
+) {
     const { assert!(STRIDE.is_multiple_of(BATCH as u64), "a stride is whole batches") };
     for _ in 0..STRIDE as usize / BATCH {
-        let batch: [Message; BATCH] =
-            std::array::from_fn(|_| messages.next().expect("a whole stride"));
-        publisher.publish_batch(&batch);
+        batch.iter_mut().zip(&mut messages).for_each(|(place, message)| *place = message);
+        publisher.publish_batch(batch);
     }
 }
