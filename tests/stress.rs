@@ -6,8 +6,11 @@
 //! Arguments choose scenarios by parts of their names; `STENTOR_STRESS_ROUNDS` says how often each
 //! runs (1).
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, JoinHandle, Thread};
 
 use stentor::{Bus, Overflow, Publisher, RecvError, Step, Subscriber, Wait, WaitStrategy};
 
@@ -168,6 +171,24 @@ fn reading(mut subscriber: Subscriber<Message>, max: usize) -> JoinHandle<Seen> 
 
 fn join<T>(threads: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+/// The least of executors, so that this needs no library but the one it is about.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (mut future, mut cx) = (pin!(future), Context::from_waker(&waker));
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
 }
 
 // ===== the scenarios =====
@@ -393,7 +414,7 @@ fn tasks() {
     let mut subscriber = bus.subscribe();
     let task = thread::spawn(move || {
         let mut seen = Seen::default();
-        while let Ok(message) = futures_executor::block_on(subscriber.recv_async()) {
+        while let Ok(message) = block_on(subscriber.recv_async()) {
             seen.note_next(&message);
         }
         seen
@@ -405,7 +426,7 @@ fn tasks() {
         thread::spawn(move || {
             for number in 0..EACH {
                 let publish = publisher.publish_async(Message::new(1, number));
-                futures_executor::block_on(publish).unwrap();
+                block_on(publish).unwrap();
             }
         }),
     ];
