@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use stentor::{Bus, Publisher};
+use stentor::{Bus, Publisher, Step, Wait, WaitStrategy};
 
 /// Publishes `(id, 0..)` until told to stop; gives how many.
 fn publish_until(stop: &AtomicBool, publisher: Publisher<(usize, u64)>, id: usize) -> u64 {
@@ -72,6 +72,34 @@ fn a_thousand_subscribers_at_once_see_everything() {
     for message in 0..100 {
         publisher.try_publish(message).unwrap();
     }
+}
+
+/// Parks after the first look that finds nothing.
+struct AtOnce;
+
+impl Wait for AtOnce {
+    fn idle(&self, _: u32) -> Step {
+        Step::Park
+    }
+}
+
+/// The place that a newcomer has at first may be a ring behind the one it starts at: a publisher that
+/// parks for the first must be woken at the second, for everybody else may be asleep then.
+#[test]
+fn a_newcomer_wakes_publishers_that_found_it_in_the_way() {
+    let bus = Bus::builder().capacity(1).wait(WaitStrategy::custom(AtOnce)).build();
+    let publisher = bus.publisher();
+    let permanent = bus.subscribe();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let publishing = scope.spawn(|| publish_until(&stop, publisher, 0));
+        let reading = scope.spawn(|| permanent.count() as u64);
+        for _ in 0..10_000 {
+            bus.subscribe().recv().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(reading.join().unwrap(), publishing.join().unwrap());
+    });
 }
 
 #[test]

@@ -195,6 +195,9 @@ impl<T> Core<T> {
             registry.unheard = registry.unheard(at);
             registry.alone_since = None;
             registry.members.push(StdArc::clone(&member));
+            drop(registry);
+            // A publisher may have found it in the way at its first place, before it moved on to `at`.
+            self.room.ring();
             return (member, at);
         }
     }

@@ -176,8 +176,14 @@ impl Sequencer {
     fn raise_limit(&self, sequence: Sequence) -> bool {
         let limit = self.limit_for(sequence, || self.find_frontier());
         // SYNC POINT slots/limit. A limit stays true once it is (see `Gate`), so the highest holds.
-        self.limit.fetch_max(limit, Ordering::AcqRel);
+        self.lift_limit(limit);
         sequence < limit
+    }
+
+    /// What `fetch_max` does, and compiles to; but ThreadSanitizer sees no `fetch_max`.
+    fn lift_limit(&self, to: Sequence) {
+        let lift = |limit: Sequence| Some(limit.max(to));
+        let _ = self.limit.fetch_update(Ordering::AcqRel, Ordering::Acquire, lift);
     }
 
     // ===== both =====
@@ -270,7 +276,7 @@ impl Sequencer {
     fn share_locked(&self, lanes: &mut Lanes) {
         let Some(left) = self.owner.take(&self.published) else { return };
         self.published.set(left.next);
-        self.limit.fetch_max(left.limit, Ordering::AcqRel);
+        self.lift_limit(left.limit);
         self.claimed.share(left.next);
         lanes.was_taken();
     }
