@@ -3,6 +3,11 @@
 
 #![cfg(stentor_loom)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use loom::model::Builder;
 use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
 
 /// Parks at once: pausing and yielding first would only be more to explore.
@@ -37,4 +42,25 @@ pub fn drain_all(subscriber: &mut Subscriber<u64>) -> Vec<u64> {
     let (messages, lost, end) = drain(subscriber);
     assert_eq!((lost, end), (0, RecvError::Closed));
     messages
+}
+
+/// Explores a model, and says how much there was to explore.
+pub fn model(question: impl Fn() + Send + Sync + 'static) {
+    let explored = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&explored);
+    let builder = Builder::new();
+    let started = Instant::now();
+    builder.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        question();
+    });
+    let seconds = started.elapsed();
+    let is_cut_off = builder.max_duration.is_some_and(|most| seconds >= most);
+    eprintln!(
+        "{}: {} interleavings in {:.1} s{}",
+        std::thread::current().name().unwrap_or("model"),
+        explored.load(Ordering::Relaxed),
+        seconds.as_secs_f32(),
+        if is_cut_off { ", CUT OFF" } else { "" },
+    );
 }

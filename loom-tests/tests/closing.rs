@@ -3,12 +3,12 @@
 #![cfg(stentor_loom)]
 
 use loom::thread::{spawn, yield_now};
-use loom_tests::{bus, drain_all};
+use loom_tests::{bus, drain_all, model};
 use stentor::TryRecvError;
 
 #[test]
 fn close_against_publish_and_receive() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -24,7 +24,7 @@ fn close_against_publish_and_receive() {
 
 #[test]
 fn last_publisher_dropped_against_try_recv() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();

@@ -3,11 +3,11 @@
 #![cfg(stentor_loom)]
 
 use loom::thread::spawn;
-use loom_tests::{bus, drain_all};
+use loom_tests::{bus, drain_all, model};
 
 #[test]
 fn two_publishers_one_order() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let (mut one, mut other) = (bus.subscribe(), bus.subscribe());
         let publishers = [bus.publisher(), bus.publisher()];
@@ -24,7 +24,7 @@ fn two_publishers_one_order() {
 
 #[test]
 fn wrap_around_more_publishers_than_slots() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let mut subscriber = bus.subscribe();
         let publishers = [bus.publisher(), bus.publisher()];
@@ -41,7 +41,7 @@ fn wrap_around_more_publishers_than_slots() {
 
 #[test]
 fn owner_gives_way_to_second_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(4);
         let mut subscriber = bus.subscribe();
         let (owner, second) = (bus.publisher(), bus.publisher());
@@ -60,7 +60,7 @@ fn owner_gives_way_to_second_publisher() {
 
 #[test]
 fn owner_gives_way_again_after_it_came_back() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let (owner, second) = (bus.publisher(), bus.publisher());
         owner.publish(0).unwrap();

@@ -5,12 +5,12 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread::spawn;
-use loom_tests::{bus, drain, drain_all};
+use loom_tests::{bus, drain, drain_all, model};
 use stentor::{Overflow, RecvError};
 
 #[test]
 fn subscribe_under_two_publishers() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let publishers = [bus.publisher(), bus.publisher()];
         let threads = (0..)
@@ -28,7 +28,7 @@ fn subscribe_under_two_publishers() {
 
 #[test]
 fn unsubscribe_against_full_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -44,7 +44,7 @@ fn unsubscribe_against_full_publisher() {
 
 #[test]
 fn lossy_is_moved_while_reading() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let mut subscriber = bus.subscriber().overflow(Overflow::DropOldest).subscribe();
         let publisher = bus.publisher();
@@ -61,7 +61,7 @@ fn lossy_is_moved_while_reading() {
 
 #[test]
 fn evict_against_reader() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let mut subscriber = bus.subscriber().overflow(Overflow::Evict).subscribe();
         let publisher = bus.publisher();
@@ -84,7 +84,7 @@ fn evict_against_reader() {
 
 #[test]
 fn stage_sees_only_what_journal_passed() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut journal = bus.subscriber().subscribe();
         let mut business = bus.subscriber().after(&[&journal]).subscribe();
