@@ -137,12 +137,13 @@ mod model {
         }
     }
 
-    /// A number that no other thread of this execution has.
+    /// A number that no other thread of this execution has: 0, 1, 2, ..
     pub(crate) fn thread_token() -> usize {
-        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
-        loom::thread_local!(
-            static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-        );
+        use std::sync::atomic::AtomicUsize;
+        loom::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(0); }
+        loom::thread_local! {
+            static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
         TOKEN.with(|token| *token)
     }
 }
