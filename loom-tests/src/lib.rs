@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use loom::model::Builder;
-use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
+use loom::thread::spawn;
+use stentor::{Bus, Publisher, RecvError, Step, Subscriber, Wait, WaitStrategy};
 
 /// Parks at once: pausing and yielding first would only be more to explore.
 struct Park;
@@ -22,6 +23,13 @@ impl Wait for Park {
 /// A bus whose threads park as soon as a look finds nothing.
 pub fn bus(capacity: usize) -> Bus<u64> {
     Bus::builder().capacity(capacity).wait(WaitStrategy::custom(Park)).build()
+}
+
+/// Publishes 0 and 1, the latter from another thread: publishers will share the lane for a while.
+pub fn share_lane(publisher: &Publisher<u64>) {
+    publisher.publish(0).unwrap();
+    let second = publisher.clone();
+    spawn(move || second.publish(1).unwrap()).join().unwrap();
 }
 
 /// All that a subscription receives until it is over: the messages, how many it was told that it

@@ -53,7 +53,7 @@ mod model {
 
     loom::lazy_static! {
         /// For as many threads as models have.
-        static ref WORDS: [AtomicUsize; 4] = std::array::from_fn(|_| AtomicUsize::new(0));
+        static ref WORDS: [AtomicUsize; 5] = std::array::from_fn(|_| AtomicUsize::new(0));
     }
 
     pub(crate) fn light() {
