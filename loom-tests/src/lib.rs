@@ -1,15 +1,15 @@
 //! What the models share. The models are in `tests/`, one file per part of the engine; they drive the
-//! shipped code through its public API, and `loom-tests/run` runs them.
+//! shipped code through its public API, and `loom-tests/run` runs them. `tests/churn.rs` is for
+//! `loom-tests/shuttle`.
 
-#![cfg(stentor_loom)]
+#![cfg(any(stentor_loom, stentor_shuttle))]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+#[cfg(stentor_loom)]
+mod exploring;
+#[cfg(stentor_loom)]
+pub use exploring::{model, share_lane};
 
-use loom::model::Builder;
-use loom::thread::spawn;
-use stentor::{Bus, Publisher, RecvError, Step, Subscriber, Wait, WaitStrategy};
+use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
 
 /// Parks at once: pausing and yielding first would only be more to explore.
 struct Park;
@@ -23,13 +23,6 @@ impl Wait for Park {
 /// A bus whose threads park as soon as a look finds nothing.
 pub fn bus(capacity: usize) -> Bus<u64> {
     Bus::builder().capacity(capacity).wait(WaitStrategy::custom(Park)).build()
-}
-
-/// Publishes 0 and 1, the latter from another thread: publishers will share the lane for a while.
-pub fn share_lane(publisher: &Publisher<u64>) {
-    publisher.publish(0).unwrap();
-    let second = publisher.clone();
-    spawn(move || second.publish(1).unwrap()).join().unwrap();
 }
 
 /// All that a subscription receives until it is over: the messages, how many it was told that it
@@ -50,25 +43,4 @@ pub fn drain_all(subscriber: &mut Subscriber<u64>) -> Vec<u64> {
     let (messages, lost, end) = drain(subscriber);
     assert_eq!((lost, end), (0, RecvError::Closed));
     messages
-}
-
-/// Explores a model, and says how much there was to explore.
-pub fn model(question: impl Fn() + Send + Sync + 'static) {
-    let explored = Arc::new(AtomicU64::new(0));
-    let count = Arc::clone(&explored);
-    let builder = Builder::new();
-    let started = Instant::now();
-    builder.check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        question();
-    });
-    let seconds = started.elapsed();
-    let is_cut_off = builder.max_duration.is_some_and(|most| seconds >= most);
-    eprintln!(
-        "{}: {} interleavings in {:.1} s{}",
-        std::thread::current().name().unwrap_or("model"),
-        explored.load(Ordering::Relaxed),
-        seconds.as_secs_f32(),
-        if is_cut_off { ", CUT OFF" } else { "" },
-    );
 }

@@ -10,12 +10,12 @@
 //! seccomp filter) [`heavy`] is a plain fence, and the frequent side must fence as well. The models
 //! have a pair that is no stronger: see `model`.
 
-#[cfg(stentor_loom)]
+#[cfg(any(stentor_loom, stentor_shuttle))]
 pub(crate) use model::{available, heavy, light};
-#[cfg(not(stentor_loom))]
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
 pub(crate) use real::{available, heavy, light};
 
-#[cfg(not(stentor_loom))]
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
 mod real {
     use super::membarrier;
     use crate::sync::{Ordering, compiler_fence, fence};
@@ -42,18 +42,20 @@ mod real {
     }
 }
 
-/// For loom: of two threads, one [`light`] and one [`heavy`], the later sees what the earlier stored
+/// For models: of two threads, one [`light`] and one [`heavy`], the later sees what the earlier stored
 /// before. Two light ones order nothing between them, and neither orders anything with a `fence`.
 ///
 /// A read-modify-write reads the last value and sees what was released to its word. So each thread has
 /// a word, which it alone and the heavy side pass through.
-#[cfg(stentor_loom)]
+#[cfg(any(stentor_loom, stentor_shuttle))]
 mod model {
-    use crate::sync::{AtomicUsize, Ordering, fence, thread_token};
+    use crate::sync::{AtomicUsize, Ordering, checker, fence, thread_token};
 
-    loom::lazy_static! {
-        /// For as many threads as models have.
-        static ref WORDS: [AtomicUsize; 5] = std::array::from_fn(|_| AtomicUsize::new(0));
+    /// As many as models have: loom allows five.
+    const THREADS: usize = if cfg!(stentor_loom) { 5 } else { 32 };
+
+    checker::lazy_static! {
+        static ref WORDS: [AtomicUsize; THREADS] = std::array::from_fn(|_| AtomicUsize::new(0));
     }
 
     pub(crate) fn light() {
@@ -73,7 +75,7 @@ mod model {
     }
 }
 
-#[cfg(all(target_os = "linux", not(miri), not(stentor_loom)))]
+#[cfg(all(target_os = "linux", not(miri), not(any(stentor_loom, stentor_shuttle))))]
 mod membarrier {
     use std::sync::OnceLock;
 
@@ -101,7 +103,7 @@ mod membarrier {
     }
 }
 
-#[cfg(all(any(not(target_os = "linux"), miri), not(stentor_loom)))]
+#[cfg(all(any(not(target_os = "linux"), miri), not(any(stentor_loom, stentor_shuttle))))]
 mod membarrier {
     /// There is no such call here.
     pub(super) fn registered() -> bool {
