@@ -32,6 +32,23 @@ fn subscribe_under_owner() {
 }
 
 #[test]
+fn subscribe_against_waiting_publisher() {
+    model(|| {
+        let bus = bus(1);
+        let publisher = bus.publisher();
+        publisher.publish(0).unwrap();
+        let thread = spawn(move || {
+            let mut subscriber = bus.subscribe();
+            let start = bus.stats().subscribers[0].cursor;
+            (start..3).for_each(|message| assert_eq!(subscriber.recv(), Ok(message)));
+            (subscriber, bus)
+        });
+        (1..3).for_each(|message| publisher.publish(message).unwrap());
+        drop(thread.join().unwrap());
+    });
+}
+
+#[test]
 fn subscribe_under_two_publishers() {
     model(|| {
         let bus = bus(1);

@@ -198,6 +198,9 @@ impl<T> Core<T> {
             registry.unheard = registry.unheard(at);
             registry.alone_since = None;
             registry.members.push(StdArc::clone(&member));
+            drop(registry);
+            // A publisher may wait for the place where the cursor was before it took its start.
+            self.room.ring();
             return (member, at);
         }
     }
