@@ -1,12 +1,18 @@
-//! Floor 0: atomics, cells, locks and threads, from `std` or from loom.
+//! Floor 0: atomics, cells, locks and threads, from `std`, from loom, or from shuttle.
 //!
 //! Everything above speaks loom's dialect (`UnsafeCell::with`), so the algorithms never mention the
-//! model checker and the models check what ships. What loom cannot do has a stand-in *here*: the
-//! copy-on-write pointer ([`ArcSwap`]), time ([`Instant`]) and the asymmetric fence ([`asymmetric`]).
+//! model checkers and the models check what ships. What those cannot do has a stand-in in `model`: the
+//! copy-on-write pointer ([`ArcSwap`]) and time ([`Instant`]); the asymmetric fence is in
+//! [`asymmetric`].
 
 pub(crate) mod asymmetric;
 
-#[cfg(not(stentor_loom))]
+#[cfg(any(stentor_loom, stentor_shuttle))]
+mod model;
+#[cfg(any(stentor_loom, stentor_shuttle))]
+pub(crate) use model::*;
+
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
 pub(crate) use real::*;
 
 /// A hint that the cache line at `place` will be written soon.
@@ -23,17 +29,7 @@ pub(crate) fn prefetch_for_write<T>(place: *const T) {
 }
 
 #[cfg(not(stentor_loom))]
-mod real {
-    pub(crate) use arc_swap::ArcSwap;
-    pub(crate) use parking_lot::Mutex;
-    pub(crate) use std::hint::spin_loop;
-    pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
-    };
-    pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
-    pub(crate) use std::time::Instant;
-
+mod cell {
     /// `std::cell::UnsafeCell` in loom's dialect.
     #[repr(transparent)]
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -49,6 +45,20 @@ mod real {
             f(self.0.get())
         }
     }
+}
+
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
+mod real {
+    pub(crate) use super::cell::UnsafeCell;
+    pub(crate) use arc_swap::ArcSwap;
+    pub(crate) use parking_lot::Mutex;
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
+    };
+    pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+    pub(crate) use std::time::Instant;
 
     /// A number that no other living thread has: the address of a thread-local byte.
     ///
@@ -58,104 +68,5 @@ mod real {
     pub(crate) fn thread_token() -> usize {
         thread_local!(static TOKEN: u8 = const { 0 });
         TOKEN.with(|token| std::ptr::from_ref(token).addr())
-    }
-}
-
-#[cfg(stentor_loom)]
-pub(crate) use model::*;
-
-#[cfg(stentor_loom)]
-mod model {
-    pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::hint::spin_loop;
-    pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
-    };
-    pub(crate) use loom::thread::{Thread, current, park, yield_now};
-    use std::time::Duration;
-
-    /// Loom has no time: a timed park is a chance for the others to run.
-    pub(crate) fn park_timeout(_: Duration) {
-        yield_now();
-    }
-
-    /// Loom's mutex with `parking_lot`'s signatures.
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
-
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
-        }
-
-        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-            self.0.lock().unwrap()
-        }
-
-        pub(crate) fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
-            self.0.try_lock().ok()
-        }
-    }
-
-    /// Time that has always run out, so that every wait goes straight to the parking it models.
-    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-    pub(crate) struct Instant;
-
-    impl Instant {
-        pub(crate) fn now() -> Self {
-            Self
-        }
-
-        pub(crate) fn elapsed(&self) -> Duration {
-            Duration::MAX
-        }
-
-        pub(crate) fn checked_add(&self, _: Duration) -> Option<Self> {
-            None
-        }
-
-        pub(crate) fn saturating_duration_since(&self, _: Self) -> Duration {
-            Duration::MAX
-        }
-    }
-
-    /// The copy-on-write pointer, as weak as `arc-swap` promises to be: an append-only list of
-    /// versions (outside the model) and one modelled index that says which of them is current.
-    pub(crate) struct ArcSwap<T> {
-        versions: std::sync::Mutex<Vec<std::sync::Arc<T>>>,
-        current: AtomicUsize,
-    }
-
-    impl<T> ArcSwap<T> {
-        pub(crate) fn from_pointee(value: T) -> Self {
-            Self {
-                versions: std::sync::Mutex::new(vec![std::sync::Arc::new(value)]),
-                current: AtomicUsize::new(0),
-            }
-        }
-
-        pub(crate) fn load(&self) -> std::sync::Arc<T> {
-            let current = self.current.load(Ordering::Acquire);
-            std::sync::Arc::clone(&self.versions.lock().unwrap()[current])
-        }
-
-        /// Callers hold a lock of their own, as `arc-swap`'s writers here do.
-        pub(crate) fn store(&self, value: std::sync::Arc<T>) {
-            let next = {
-                let mut versions = self.versions.lock().unwrap();
-                versions.push(value);
-                versions.len() - 1
-            };
-            self.current.swap(next, Ordering::AcqRel);
-        }
-    }
-
-    /// A number that no other thread of this execution has.
-    pub(crate) fn thread_token() -> usize {
-        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
-        loom::thread_local!(
-            static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-        );
-        TOKEN.with(|token| *token)
     }
 }

@@ -1,7 +1,13 @@
 //! What the models share. The models are in `tests/`, one file per part of the engine; they drive the
-//! shipped code through its public API, and `loom-tests/run` runs them.
+//! shipped code through its public API, and `loom-tests/run` runs them. `tests/churn.rs` is for
+//! `loom-tests/shuttle`.
 
-#![cfg(stentor_loom)]
+#![cfg(any(stentor_loom, stentor_shuttle))]
+
+#[cfg(stentor_loom)]
+mod exploring;
+#[cfg(stentor_loom)]
+pub use exploring::{model, share_lane};
 
 use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
 

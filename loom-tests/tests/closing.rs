@@ -3,28 +3,70 @@
 #![cfg(stentor_loom)]
 
 use loom::thread::{spawn, yield_now};
-use loom_tests::{bus, drain_all};
+use loom_tests::{bus, drain_all, model};
 use stentor::TryRecvError;
 
 #[test]
 fn close_against_publish_and_receive() {
-    loom::model(|| {
-        let bus = bus(2);
+    model(|| {
+        let bus = bus(1);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
-        let publishing = spawn(move || {
-            (0..2).take_while(|message| publisher.publish(*message).is_ok()).collect::<Vec<u64>>()
-        });
+        let publishing = spawn(move || publisher.try_publish(0).is_ok());
         let closing = spawn(move || bus.close());
         let seen = drain_all(&mut subscriber);
-        assert_eq!(seen, publishing.join().unwrap());
+        assert_eq!(seen.len(), usize::from(publishing.join().unwrap()));
         closing.join().unwrap();
     });
 }
 
 #[test]
+fn close_against_owner() {
+    model(|| {
+        let bus = bus(2);
+        let mut subscriber = bus.subscribe();
+        let publisher = bus.publisher();
+        publisher.publish(0).unwrap();
+        let closing = spawn(move || bus.close());
+        let accepted = 1 + usize::from(publisher.publish(1).is_ok());
+        assert_eq!(drain_all(&mut subscriber).len(), accepted);
+        closing.join().unwrap();
+    });
+}
+
+#[test]
+fn close_against_sleeping_subscriber() {
+    model(|| {
+        let bus = bus(2);
+        let mut subscriber = bus.subscribe();
+        let publisher = bus.publisher();
+        let reading = spawn(move || drain_all(&mut subscriber));
+        publisher.publish(0).unwrap();
+        bus.close();
+        assert_eq!(reading.join().unwrap(), [0]);
+    });
+}
+
+#[test]
+fn close_against_full_publisher() {
+    model(|| {
+        let bus = bus(1);
+        let _subscriber = bus.subscribe();
+        let publisher = bus.publisher();
+        let publishing = spawn(move || {
+            let accepted = (0..2).take_while(|message| publisher.publish(*message).is_ok()).count();
+            (accepted, publisher)
+        });
+        bus.close();
+        let (accepted, publisher) = publishing.join().unwrap();
+        assert!(accepted < 2 && bus.published() == accepted as u64);
+        drop(publisher);
+    });
+}
+
+#[test]
 fn last_publisher_dropped_against_try_recv() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -41,6 +83,21 @@ fn last_publisher_dropped_against_try_recv() {
             }
         }
         assert_eq!(seen, [0, 1]);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn last_bus_dropped_against_new_publisher() {
+    model(|| {
+        let bus = bus(1);
+        let other = bus.clone();
+        let thread = spawn(move || {
+            let publisher = other.publisher();
+            drop(other);
+            publisher.publish(0).unwrap();
+        });
+        drop(bus);
         thread.join().unwrap();
     });
 }

@@ -3,45 +3,60 @@
 #![cfg(stentor_loom)]
 
 use loom::thread::spawn;
-use loom_tests::{bus, drain_all};
+use loom_tests::{bus, drain_all, model, share_lane};
 
 #[test]
 fn two_publishers_one_order() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let (mut one, mut other) = (bus.subscribe(), bus.subscribe());
-        let publishers = [bus.publisher(), bus.publisher()];
-        let threads = (0..)
-            .zip(publishers)
-            .map(|(message, publisher)| spawn(move || publisher.publish(message).unwrap()));
-        let threads: Vec<_> = threads.collect();
+        let (publisher, second) = (bus.publisher(), bus.publisher());
+        let thread = spawn(move || second.publish(1).unwrap());
+        publisher.publish(0).unwrap();
+        drop(publisher);
         let seen = drain_all(&mut one);
         assert!(seen == [0, 1] || seen == [1, 0], "{seen:?}");
+        thread.join().unwrap();
         assert_eq!(seen, drain_all(&mut other));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
 #[test]
 fn wrap_around_more_publishers_than_slots() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
+        let publisher = bus.publisher();
+        share_lane(&publisher);
+        let second = publisher.clone();
+        let thread = spawn(move || second.publish(2).unwrap());
+        publisher.publish(3).unwrap();
+        thread.join().unwrap();
+        assert_eq!(bus.published(), 4);
+    });
+}
+
+#[test]
+fn reader_makes_room_for_two_publishers() {
+    model(|| {
+        let bus = bus(1);
+        let publisher = bus.publisher();
+        share_lane(&publisher);
         let mut subscriber = bus.subscribe();
-        let publishers = [bus.publisher(), bus.publisher()];
-        let threads = (0..)
-            .zip(publishers)
-            .map(|(message, publisher)| spawn(move || publisher.publish(message).unwrap()));
-        let threads: Vec<_> = threads.collect();
-        let mut seen = drain_all(&mut subscriber);
-        seen.sort_unstable();
-        assert_eq!(seen, [0, 1]);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        publisher.publish(2).unwrap();
+        let threads = [3, 4].map(|message| {
+            let publisher = publisher.clone();
+            spawn(move || publisher.try_publish(message).is_ok().then_some(message))
+        });
+        assert_eq!(subscriber.try_recv(), Ok(2));
+        let published: Vec<_> = threads.into_iter().filter_map(|t| t.join().unwrap()).collect();
+        drop(publisher);
+        assert_eq!(drain_all(&mut subscriber), published);
     });
 }
 
 #[test]
 fn owner_gives_way_to_second_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(4);
         let mut subscriber = bus.subscribe();
         let (owner, second) = (bus.publisher(), bus.publisher());
@@ -60,13 +75,11 @@ fn owner_gives_way_to_second_publisher() {
 
 #[test]
 fn owner_gives_way_again_after_it_came_back() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
-        let (owner, second) = (bus.publisher(), bus.publisher());
-        owner.publish(0).unwrap();
-        second.publish(0).unwrap();
-        let third = second.clone();
-        spawn(move || third.publish(0).unwrap()).join().unwrap();
+        let owner = bus.publisher();
+        share_lane(&owner);
+        let second = owner.clone();
         // Long enough alone to be the owner again, in spite of the interruption.
         (0..20).for_each(|_| owner.publish(0).unwrap());
         let mut subscriber = bus.subscribe();

@@ -5,11 +5,11 @@
 
 use loom::future::block_on;
 use loom::thread::spawn;
-use loom_tests::bus;
+use loom_tests::{bus, model};
 
 #[test]
 fn thread_never_misses_a_wakeup() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -26,7 +26,7 @@ fn thread_never_misses_a_wakeup() {
 
 #[test]
 fn task_never_misses_a_wakeup() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -45,7 +45,7 @@ fn task_never_misses_a_wakeup() {
 
 #[test]
 fn publisher_never_misses_room() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();
@@ -62,7 +62,7 @@ fn publisher_never_misses_room() {
 
 #[test]
 fn publishing_task_never_misses_room() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let mut subscriber = bus.subscribe();
         let publisher = bus.publisher();

@@ -147,12 +147,13 @@ impl Cursor {
     /// A lossy subscriber has let go of every slot and is past everything below `next`; if it was
     /// asked to, it jumps or is evicted. True if it was asked.
     pub(crate) fn end_read(&self, next: Sequence) -> bool {
-        let mut word = self.word.load(Ordering::Relaxed);
+        // Acquire, here and below: the wish comes with `ASKED`.
+        let mut word = self.word.load(Ordering::Acquire);
         loop {
             let asked = word & ASKED != 0;
             let at = if asked { self.wish.load(Ordering::Relaxed).max(next) } else { next };
             let to = if asked { at | self.mark() } else { at };
-            // SYNC POINT slots/cursor; Acquire for the wish that came with `ASKED`.
+            // SYNC POINT slots/cursor.
             match self.word.compare_exchange(word, to, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     self.missed.fetch_add(at - next, Ordering::Relaxed);

@@ -25,7 +25,7 @@ use crate::ring::sequence::{Claim, Claimed, Published, Sequence, Stamp};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, asymmetric, thread_token};
 
 /// In the shared phase, the publisher of every so manyth message looks whether it is alone.
-const SAMPLE: u64 = if cfg!(stentor_loom) { 1 } else { 64 };
+const SAMPLE: u64 = if cfg!(any(stentor_loom, stentor_shuttle)) { 1 } else { 64 };
 
 /// Why nothing was claimed.
 #[derive(Debug, PartialEq, Eq)]

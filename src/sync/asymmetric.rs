@@ -7,43 +7,75 @@
 //!
 //! [`heavy`] is the rare side and [`light`] the frequent one; they pair with each other and with
 //! nothing else. Where the call is missing ([`available`] is false: other systems, old kernels, a
-//! seccomp filter) [`heavy`] is a plain fence, and the frequent side must fence as well. Under loom
-//! both are full fences, which is what the pair amounts to.
+//! seccomp filter) [`heavy`] is a plain fence, and the frequent side must fence as well. The models
+//! have a pair that is no stronger: see `model`.
 
-#[cfg(not(stentor_loom))]
-use super::{compiler_fence, fence};
-use crate::sync::Ordering;
+#[cfg(any(stentor_loom, stentor_shuttle))]
+pub(crate) use model::{available, heavy, light};
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
+pub(crate) use real::{available, heavy, light};
 
-/// The frequent side. Needs [`available`]; without it use a full fence.
-#[inline(always)]
-pub(crate) fn light() {
-    #[cfg(not(stentor_loom))]
-    compiler_fence(Ordering::SeqCst);
-    #[cfg(stentor_loom)]
-    super::fence(Ordering::SeqCst);
-}
+#[cfg(not(any(stentor_loom, stentor_shuttle)))]
+mod real {
+    use super::membarrier;
+    use crate::sync::{Ordering, compiler_fence, fence};
 
-/// The rare side: 0.5 us alone, some 10 us while other cores run this process (measured on two
-/// virtual cores of an AMD EPYC).
-#[cold]
-pub(crate) fn heavy() {
-    #[cfg(not(stentor_loom))]
-    {
+    /// The frequent side. Needs [`available`]; without it use a full fence.
+    #[inline(always)]
+    pub(crate) fn light() {
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    /// The rare side: 0.5 us alone, some 10 us while other cores run this process (measured on two
+    /// virtual cores of an AMD EPYC).
+    #[cold]
+    pub(crate) fn heavy() {
         fence(Ordering::SeqCst);
         if available() {
             membarrier::run();
         }
     }
-    #[cfg(stentor_loom)]
-    super::fence(Ordering::SeqCst);
+
+    /// Whether [`heavy`] reaches the other cores. Registers this process at the first call.
+    pub(crate) fn available() -> bool {
+        membarrier::registered()
+    }
 }
 
-/// Whether [`heavy`] reaches the other cores. Registers this process at the first call.
-pub(crate) fn available() -> bool {
-    cfg!(stentor_loom) || membarrier::registered()
+/// For models: of two threads, one [`light`] and one [`heavy`], the later sees what the earlier stored
+/// before. Two light ones order nothing between them, and neither orders anything with a `fence`.
+///
+/// A read-modify-write reads the last value and sees what was released to its word. So each thread has
+/// a word, which it alone and the heavy side pass through.
+#[cfg(any(stentor_loom, stentor_shuttle))]
+mod model {
+    use crate::sync::{AtomicUsize, Ordering, checker, fence, thread_token};
+
+    /// As many as models have: loom allows five.
+    const THREADS: usize = if cfg!(stentor_loom) { 5 } else { 32 };
+
+    checker::lazy_static! {
+        static ref WORDS: [AtomicUsize; THREADS] = std::array::from_fn(|_| AtomicUsize::new(0));
+    }
+
+    pub(crate) fn light() {
+        WORDS[thread_token()].fetch_add(0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn heavy() {
+        fence(Ordering::SeqCst);
+        for word in WORDS.iter() {
+            word.fetch_add(0, Ordering::AcqRel);
+        }
+    }
+
+    /// Makes the words as well, before there is a second thread that this could order.
+    pub(crate) fn available() -> bool {
+        !WORDS.is_empty()
+    }
 }
 
-#[cfg(all(target_os = "linux", not(miri), not(stentor_loom)))]
+#[cfg(all(target_os = "linux", not(miri), not(any(stentor_loom, stentor_shuttle))))]
 mod membarrier {
     use std::sync::OnceLock;
 
@@ -71,13 +103,12 @@ mod membarrier {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), miri, stentor_loom))]
+#[cfg(all(any(not(target_os = "linux"), miri), not(any(stentor_loom, stentor_shuttle))))]
 mod membarrier {
     /// There is no such call here.
     pub(super) fn registered() -> bool {
         false
     }
 
-    #[cfg(not(stentor_loom))]
     pub(super) fn run() {}
 }

@@ -73,11 +73,11 @@ impl Doorbell {
     /// Whether somebody sleeps here who may not have seen what was stored before this call.
     #[inline(always)]
     pub(crate) fn has_sleepers(&self) -> bool {
-        // Relaxed: `register` makes the change visible to everybody before it relies on it.
+        // Before the look at `fenced` as well: whoever reads it as unset must have stored its news before
+        // the heavy fence that `register` runs after setting it, and not still be about to.
+        asymmetric::light();
         if self.fenced.load(Ordering::Relaxed) {
             fence(Ordering::SeqCst);
-        } else {
-            asymmetric::light();
         }
         self.sleepers.load(Ordering::Relaxed) != 0
     }

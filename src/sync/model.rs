@@ -1,0 +1,103 @@
+//! The model checkers' primitives, with what they lack.
+
+#[cfg(stentor_shuttle)]
+pub(crate) use super::cell::UnsafeCell;
+#[cfg(stentor_loom)]
+pub(super) use loom as checker;
+#[cfg(stentor_loom)]
+pub(crate) use loom::cell::UnsafeCell;
+#[cfg(stentor_shuttle)]
+pub(super) use shuttle as checker;
+
+pub(crate) use checker::hint::spin_loop;
+pub(crate) use checker::sync::Arc;
+pub(crate) use checker::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
+};
+pub(crate) use checker::thread::{Thread, current, park, yield_now};
+use std::time::Duration;
+
+/// Models have no time: a timed park is a chance for the others to run.
+pub(crate) fn park_timeout(_: Duration) {
+    yield_now();
+}
+
+/// The checker's mutex with `parking_lot`'s signatures.
+pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(checker::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> checker::sync::MutexGuard<'_, T> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<checker::sync::MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+}
+
+/// Time that has always run out, so that every wait goes straight to the parking it models.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant;
+
+impl Instant {
+    pub(crate) fn now() -> Self {
+        Self
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::MAX
+    }
+
+    pub(crate) fn checked_add(&self, _: Duration) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn saturating_duration_since(&self, _: Self) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// The copy-on-write pointer, as weak as `arc-swap` promises to be: an append-only list of
+/// versions (outside the model) and one modelled index that says which of them is current.
+pub(crate) struct ArcSwap<T> {
+    versions: std::sync::Mutex<Vec<std::sync::Arc<T>>>,
+    current: AtomicUsize,
+}
+
+impl<T> ArcSwap<T> {
+    pub(crate) fn from_pointee(value: T) -> Self {
+        Self {
+            versions: std::sync::Mutex::new(vec![std::sync::Arc::new(value)]),
+            current: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn load(&self) -> std::sync::Arc<T> {
+        let current = self.current.load(Ordering::Acquire);
+        std::sync::Arc::clone(&self.versions.lock().unwrap()[current])
+    }
+
+    /// Callers hold a lock of their own, as `arc-swap`'s writers here do.
+    pub(crate) fn store(&self, value: std::sync::Arc<T>) {
+        let next = {
+            let mut versions = self.versions.lock().unwrap();
+            versions.push(value);
+            versions.len() - 1
+        };
+        self.current.swap(next, Ordering::AcqRel);
+    }
+}
+
+/// A number that no other thread of this execution has: 0, 1, 2, ..
+pub(crate) fn thread_token() -> usize {
+    use std::sync::atomic::AtomicUsize;
+    checker::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(0); }
+    checker::thread_local! {
+        static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    TOKEN.with(|token| *token)
+}
