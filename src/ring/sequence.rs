@@ -3,7 +3,7 @@
 //! The n-th message of a bus has sequence n, counted from 0, and lies in slot `n % capacity`.
 //! At a billion messages a second 2^60 sequences last for 36 years, so they never wrap.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, raise};
 
 /// The number of a message, or of the place after the last one.
 pub(crate) type Sequence = u64;
@@ -26,7 +26,7 @@ impl Published {
     /// The same, unless it is there already: for those who are not the owner, and may be late.
     /// SYNC POINT messages/published, with the stamps that the caller has seen.
     pub(crate) fn raise(&self, end: Sequence) {
-        self.0.fetch_max(end, Ordering::AcqRel);
+        raise(&self.0, end);
     }
 
     /// SYNC POINT messages/published: sees every slot below the result.

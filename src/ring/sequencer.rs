@@ -22,7 +22,7 @@ use crossbeam_utils::CachePadded;
 use crate::ring::gate::Gate;
 use crate::ring::lane::{Lanes, Owner, Turn};
 use crate::ring::sequence::{Claim, Claimed, Published, Sequence, Stamp};
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, asymmetric, thread_token};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, asymmetric, raise, thread_token};
 
 /// In the shared phase, the publisher of every so manyth message looks whether it is alone.
 const SAMPLE: u64 = if cfg!(any(stentor_loom, stentor_shuttle)) { 1 } else { 64 };
@@ -176,14 +176,8 @@ impl Sequencer {
     fn raise_limit(&self, sequence: Sequence) -> bool {
         let limit = self.limit_for(sequence, || self.find_frontier());
         // SYNC POINT slots/limit. A limit stays true once it is (see `Gate`), so the highest holds.
-        self.lift_limit(limit);
+        raise(&self.limit, limit);
         sequence < limit
-    }
-
-    /// What `fetch_max` does, and compiles to; but ThreadSanitizer sees no `fetch_max`.
-    fn lift_limit(&self, to: Sequence) {
-        let lift = |limit: Sequence| Some(limit.max(to));
-        let _ = self.limit.fetch_update(Ordering::AcqRel, Ordering::Acquire, lift);
     }
 
     // ===== both =====
@@ -276,7 +270,7 @@ impl Sequencer {
     fn share_locked(&self, lanes: &mut Lanes) {
         let Some(left) = self.owner.take(&self.published) else { return };
         self.published.set(left.next);
-        self.lift_limit(left.limit);
+        raise(&self.limit, left.limit);
         self.claimed.share(left.next);
         lanes.was_taken();
     }
