@@ -2,7 +2,8 @@
 //!
 //! Everything above speaks loom's dialect (`UnsafeCell::with`), so the algorithms never mention the
 //! model checker and the models check what ships. What loom cannot do has a stand-in *here*: the
-//! copy-on-write pointer ([`ArcSwap`]), time ([`Instant`]) and the asymmetric fence ([`asymmetric`]).
+//! copy-on-write pointer ([`ArcSwap`]), the channel ([`unbounded`]), time ([`Instant`]) and the asymmetric fence
+//! ([`asymmetric`]).
 
 pub(crate) mod asymmetric;
 
@@ -12,13 +13,16 @@ pub(crate) use real::*;
 #[cfg(not(stentor_loom))]
 mod real {
     pub(crate) use arc_swap::ArcSwap;
+    pub(crate) use crossbeam_channel::{Receiver, Sender, unbounded};
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
     };
-    pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+    pub(crate) use std::thread::{
+        Builder as ThreadBuilder, JoinHandle, Thread, current, park, park_timeout, yield_now,
+    };
     pub(crate) use std::time::Instant;
 
     /// `std::cell::UnsafeCell` in loom's dialect.
@@ -59,7 +63,10 @@ mod model {
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
     };
-    pub(crate) use loom::thread::{Thread, current, park, yield_now};
+    pub(crate) use loom::thread::{
+        Builder as ThreadBuilder, JoinHandle, Thread, current, park, yield_now,
+    };
+    use std::collections::VecDeque;
     use std::time::Duration;
 
     /// Loom has no time: a timed park is a chance for the others to run.
@@ -81,6 +88,45 @@ mod model {
 
         pub(crate) fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
             self.0.try_lock().ok()
+        }
+    }
+
+    /// A stand-in for the unbounded channel: a queue behind loom's lock, with as much of
+    /// `crossbeam-channel`'s signatures as is used.
+    pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+        let queue = Arc::new(Mutex::new(Some(VecDeque::new())));
+        (Sender(Arc::clone(&queue)), Receiver(queue))
+    }
+
+    /// The messages, until the receiver is gone.
+    type Queue<T> = Arc<Mutex<Option<VecDeque<T>>>>;
+
+    pub(crate) struct Sender<T>(Queue<T>);
+
+    impl<T> Sender<T> {
+        pub(crate) fn send(&self, message: T) -> Result<(), T> {
+            match &mut *self.0.lock() {
+                Some(queue) => {
+                    queue.push_back(message);
+                    Ok(())
+                }
+                None => Err(message),
+            }
+        }
+    }
+
+    pub(crate) struct Receiver<T>(Queue<T>);
+
+    impl<T> Receiver<T> {
+        pub(crate) fn try_recv(&self) -> Result<T, ()> {
+            self.0.lock().as_mut().and_then(VecDeque::pop_front).ok_or(())
+        }
+    }
+
+    impl<T> Drop for Receiver<T> {
+        fn drop(&mut self) {
+            let left = self.0.lock().take();
+            drop(left);
         }
     }
 
