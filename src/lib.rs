@@ -14,8 +14,9 @@ pub use bus::{
 };
 pub use ring::cursor::Overflow;
 pub use router::{
-    All, Drain, Filter, Group, GroupBuilder, Handler, HandlerBuilder, HandlerHandle, HandlerId,
-    HandlerReport, HandlerStats, OnPanic, Outcome, PanicReport, Pin, Pinned, Report, Router,
-    RouterBuilder, RouterError, RouterStats, Select, Stuck, ThreadStats, Topic, Upstream,
+    All, ByRef, ByValue, Drain, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
+    HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, OnPanic, Outcome, PanicReport, Pin,
+    Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
+    ThreadStats, Topic, Upstream,
 };
 pub use wait::strategy::{Step, Wait, WaitStrategy};

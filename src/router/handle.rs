@@ -13,7 +13,8 @@ use crate::router::stats::HandlerStats;
 use crate::router::worker::Command;
 use crate::sync::Arc;
 
-/// A handler of a [`Router`](crate::Router). Dropping this leaves the handler where it is.
+/// A handler of a [`Router`](crate::Router). Dropping this leaves the handler where it is; clones are the same
+/// handler.
 pub struct HandlerHandle<T> {
     shared: Arc<Shared<T>>,
     record: StdArc<Record>,
@@ -71,6 +72,12 @@ impl<T> HandlerHandle<T> {
             self.shared.common.records.lock().retain(|record| record.id != self.record.id);
         }
         self.record.report(self.shared.head())
+    }
+}
+
+impl<T> Clone for HandlerHandle<T> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared), StdArc::clone(&self.record))
     }
 }
 

@@ -14,6 +14,8 @@ mod builder;
 mod error;
 mod group;
 mod handle;
+mod member;
+mod membership;
 mod meter;
 mod options;
 mod pin;
@@ -22,6 +24,7 @@ mod report;
 #[expect(clippy::module_inception, reason = "the router is what this floor is named after")]
 mod router;
 mod select;
+mod share;
 mod station;
 mod stats;
 mod watchdog;
@@ -30,7 +33,7 @@ mod worker;
 
 pub use self::builder::RouterBuilder;
 pub use self::error::RouterError;
-pub use self::group::{Group, GroupBuilder};
+pub use self::group::{ByRef, ByValue, Group, GroupBuilder, Key, Spread};
 pub use self::handle::{HandlerHandle, Upstream};
 pub use self::options::HandlerBuilder;
 pub use self::pin::{Pin, Pinned};

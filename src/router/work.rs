@@ -97,8 +97,13 @@ pub(crate) trait Work: Send {
     /// The next sequence it will read.
     fn position(&self) -> u64;
 
-    /// Messages published that it has not read.
-    fn lag(&self) -> u64;
+    /// It ends now: how many messages it leaves, of those before `until` or of all.
+    fn left(&mut self, until: Option<u64>) -> u64;
+
+    /// Whether it may end where it is; otherwise it needs more turns.
+    fn may_end(&mut self) -> bool {
+        true
+    }
 
     /// It is to be removed. True if it may go at once; otherwise its turns say when it is over.
     fn leave(&mut self) -> bool {
@@ -109,6 +114,11 @@ pub(crate) trait Work: Send {
     fn abandon(&mut self) -> bool {
         false
     }
+}
+
+/// Messages that a subscriber has not read, of those before `until` or of all.
+fn unread<T>(subscriber: &Subscriber<T>, until: Option<u64>) -> u64 {
+    until.map_or_else(|| subscriber.lag(), |until| until.saturating_sub(subscriber.position()))
 }
 
 /// How far a batch has got.
@@ -190,8 +200,8 @@ where
         self.subscriber.position()
     }
 
-    fn lag(&self) -> u64 {
-        self.subscriber.lag()
+    fn left(&mut self, until: Option<u64>) -> u64 {
+        unread(&self.subscriber, until)
     }
 }
 
@@ -316,7 +326,7 @@ where
         self.subscriber.position()
     }
 
-    fn lag(&self) -> u64 {
-        self.subscriber.lag()
+    fn left(&mut self, until: Option<u64>) -> u64 {
+        unread(&self.subscriber, until)
     }
 }

@@ -73,9 +73,7 @@ impl Running {
         let left = match outcome {
             Outcome::Evicted => 0,
             _ if taken_over => 0,
-            _ => {
-                self.until.map_or_else(|| work.lag(), |until| until.saturating_sub(work.position()))
-            }
+            _ => work.left(self.until),
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(work))) {
             self.report(&payload);
@@ -134,12 +132,12 @@ impl Drop for Running {
 #[cold]
 fn turn_until(work: &mut Box<dyn Work>, until: u64, most: usize, lap: &mut Lap<'_>) -> Turn {
     let left = until.saturating_sub(work.position());
-    if left == 0 {
+    if left == 0 && work.may_end() {
         return Turn::Over(Outcome::Drained);
     }
-    match work.turn(most.min(left as usize), lap) {
+    match work.turn(most.min(left.max(1) as usize), lap) {
         // Places that hold no message are passed without work.
-        Turn::Nothing if work.position() >= until => Turn::Over(Outcome::Drained),
+        Turn::Nothing if work.position() >= until && work.may_end() => Turn::Over(Outcome::Drained),
         Turn::Refused => Turn::Over(Outcome::Stopped),
         turn => turn,
     }
