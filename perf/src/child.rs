@@ -30,7 +30,10 @@ pub fn run(job: &str) -> Result<(), String> {
 
 /// Measures, after a short rehearsal that touches the code and the allocator's memory.
 fn measure(run: Run, order: &Order) -> Measurement {
-    if matches!(order.row.kind, Kind::Thread | Kind::Poll | Kind::Async | Kind::Nobody) {
+    if matches!(
+        order.row.kind,
+        Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Nobody
+    ) {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }
     run(order)

@@ -215,7 +215,7 @@ where
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
 /// use stentor::{Bus, Drain, Router};
 ///
-/// let bus = Bus::new(1024);
+/// let bus = Bus::<(u32, u64)>::new(1024);
 /// let publisher = bus.publisher();
 /// let router = Router::builder(&bus).threads(2).start()?;
 /// let sum = Arc::new(AtomicU64::new(0));
@@ -347,6 +347,7 @@ where
         let member = StdArc::clone(subscriber.member());
         let record = StdArc::new(Record::new(id, name, group, thread, self.policy, member));
         let work = Member {
+            core: Arc::clone(&shared.core),
             membership: Arc::clone(&self.membership),
             seat,
             // Of no epoch: it learns of its share in its first turn.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc as StdArc;
 
+use crate::bus::core::Core;
 use crate::router::group::Key;
-use crate::router::membership::{Duty, Membership, Seat};
+use crate::router::membership::{Duty, MayEnd, Membership, Seat};
 use crate::router::meter::Lap;
 use crate::router::record::Record;
 use crate::router::report::Outcome;
@@ -11,6 +12,7 @@ use crate::router::work::{Handler, Turn, Work, deliver};
 use crate::sync::Arc;
 
 pub(crate) struct Member<T, K, H> {
+    pub(crate) core: Arc<Core<T>>,
     pub(crate) membership: Arc<Membership<T>>,
     pub(crate) seat: Arc<Seat>,
     /// What it knows of the membership.
@@ -40,7 +42,7 @@ where
     /// A step of its own duty.
     #[inline(always)]
     fn turn_own(&mut self, most: usize, lap: &mut Lap<'_>) -> Turn {
-        let Self { membership, seat, epoch, duties, key, handler, unflushed, record } = self;
+        let Self { membership, seat, epoch, duties, key, handler, unflushed, record, .. } = self;
         let Some(Duty { subscriber, share, until }) = duties.first_mut() else {
             return Turn::Nothing;
         };
@@ -74,6 +76,7 @@ where
         let left = until.map_or(0, |until| until.saturating_sub(subscriber.position()));
         if left == 0 {
             duties.pop();
+            self.membership.settle(&self.seat);
             return Turn::Worked;
         }
         match subscriber.try_read(most.min(left as usize)) {
@@ -101,9 +104,12 @@ where
         if self.duties.len() > 1 {
             return self.turn_inherited(most, lap);
         }
-        match self.turn_own(most, lap) {
-            Turn::Over(_) if !self.may_end() => Turn::Worked,
-            turn => turn,
+        let turn = self.turn_own(most, lap);
+        let Turn::Over(_) = turn else { return turn };
+        match self.may_end(self.position()) {
+            MayEnd::Yes => turn,
+            MayEnd::Later => Turn::Nothing,
+            MayEnd::NotYet => Turn::Worked,
         }
     }
 
@@ -111,14 +117,17 @@ where
         self.duties.iter().map(|duty| duty.subscriber.position()).min().unwrap_or(0)
     }
 
-    fn may_end(&mut self) -> bool {
-        let inherited = self.membership.depart(&self.seat);
-        self.duties.extend(inherited);
-        self.duties.len() <= 1
+    fn may_end(&mut self, to: u64) -> MayEnd {
+        let may_end = self.membership.depart(&self.seat, to);
+        if may_end == MayEnd::Yes {
+            // Others may wait for it to be through.
+            self.core.arrivals.ring();
+        }
+        may_end
     }
 
     fn left(&mut self, until: Option<u64>) -> u64 {
-        self.may_end();
+        self.duties.extend(self.membership.vanish(&self.seat));
         let (Some(own), inherited) = (self.duties.first(), self.duties.iter().skip(1)) else {
             return 0;
         };
@@ -133,27 +142,25 @@ where
         if let Some(own) = self.duties.first_mut()
             && own.until.is_none()
         {
-            let head = own.subscriber.core.ring.sequencer.head();
+            let head = self.core.ring.sequencer.head();
             own.until = Some(self.membership.leave(&self.seat, head));
         }
         false
     }
 
     fn abandon(&mut self) -> bool {
+        let head = self.core.ring.sequencer.head();
         let duties = std::mem::take(&mut self.duties);
-        let Some(own) = duties.first() else { return false };
-        let core = Arc::clone(&own.subscriber.core);
-        let head = core.ring.sequencer.head();
         self.duties = self.membership.bequeath(&self.seat, head, duties);
         // The heir may sleep.
-        core.arrivals.ring();
+        self.core.arrivals.ring();
         self.duties.is_empty()
     }
 }
 
 impl<T, K, H> Drop for Member<T, K, H> {
     fn drop(&mut self) {
-        // What was left to it meanwhile goes with it; `left` has counted it.
-        drop(self.membership.depart(&self.seat));
+        drop(self.membership.vanish(&self.seat));
+        self.core.arrivals.ring();
     }
 }

@@ -25,8 +25,9 @@
 //!   of it that is still to be handled, goes to another member: its *inheritance*, which it handles
 //!   before its own. So the dead one's place in the ring is kept until somebody has handled what it had not.
 //!
-//! A member departs only when it holds no inheritance; whether one has been left to it is looked at under the lock,
-//! with which it is left. Where nobody is left to inherit, the messages are reported as left.
+//! A member that has read everything (the bus is closed, or the router shut down) departs only when the others have
+//! read as far, and hold no inheritance: until then one of them may die and need an heir. All of that is looked at under
+//! the lock, with which inheritances are left. Where nobody is there to inherit, the messages are reported as left.
 
 use std::collections::VecDeque;
 use std::sync::Arc as StdArc;
@@ -110,8 +111,28 @@ struct Place<T> {
     stays: bool,
     /// What was left to it and it has not learned of.
     inheritance: Vec<Duty<T>>,
+    /// Inheritances that it has learned of and not handled.
+    pending: usize,
     /// Versions it has learned of.
     known: u64,
+}
+
+impl<T> Place<T> {
+    /// Nothing before this sequence will need another to handle it.
+    fn is_through(&self, to: u64) -> bool {
+        let unhandled = self.pending + self.inheritance.len();
+        unhandled == 0 && self.seat.cursor.last_position() >= to
+    }
+}
+
+/// Whether a handler may end where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MayEnd {
+    Yes,
+    /// When others are so far; the bell will ring.
+    Later,
+    /// It has more to do.
+    NotYet,
 }
 
 struct Inner<T> {
@@ -193,20 +214,41 @@ impl<T> Membership<T> {
             share.change(version.from, &version.table, seat.id);
             place.known = version.number + 1;
         }
+        place.pending += place.inheritance.len();
         News { epoch, inheritance: std::mem::take(&mut place.inheritance) }
     }
 
-    /// It has nothing more to handle: takes it off the list, unless something has been left to it.
-    pub(crate) fn depart(&self, seat: &Seat) -> Vec<Duty<T>> {
+    /// It has handled one thing that was left to it.
+    pub(crate) fn settle(&self, seat: &Seat) {
+        let mut inner = self.inner.lock();
+        if let Some(place) = inner.places.iter_mut().find(|place| place.seat.id == seat.id) {
+            place.pending -= 1;
+        }
+    }
+
+    /// It has read everything before `to`: takes it off the list, if it may end.
+    pub(crate) fn depart(&self, seat: &Seat, to: u64) -> MayEnd {
         let mut inner = self.inner.lock();
         let Some(at) = inner.places.iter().position(|place| place.seat.id == seat.id) else {
-            return Vec::new();
+            return MayEnd::Yes;
         };
-        let inheritance = std::mem::take(&mut inner.places[at].inheritance);
-        if inheritance.is_empty() {
-            inner.places.remove(at);
+        let place = &inner.places[at];
+        if place.pending + place.inheritance.len() > 0 {
+            return MayEnd::NotYet;
         }
-        inheritance
+        let mut others = inner.places.iter().filter(|other| other.seat.id != seat.id);
+        if place.stays && !others.all(|other| other.is_through(to)) {
+            return MayEnd::Later;
+        }
+        inner.places.remove(at);
+        MayEnd::Yes
+    }
+
+    /// It ends, come what may; gives what was left to it and it has not learned of.
+    pub(crate) fn vanish(&self, seat: &Seat) -> Vec<Duty<T>> {
+        let mut inner = self.inner.lock();
+        let at = inner.places.iter().position(|place| place.seat.id == seat.id);
+        at.map_or_else(Vec::new, |at| inner.places.remove(at).inheritance)
     }
 
     // ===== changes =====
@@ -225,7 +267,13 @@ impl<T> Membership<T> {
             let claimed = CachePadded::new(AtomicU64::new(first));
             let seat = Arc::new(Seat { id, claimed, cursor });
             seats.push(Arc::clone(&seat));
-            inner.places.push(Place { seat, stays: true, inheritance: Vec::new(), known: number });
+            inner.places.push(Place {
+                seat,
+                stays: true,
+                inheritance: Vec::new(),
+                pending: 0,
+                known: number,
+            });
         }
         self.change(&mut inner, table, first);
         seats

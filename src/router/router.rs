@@ -122,7 +122,7 @@ impl<T> Shared<T> {
 /// let mut sum = 0;
 /// router.handle("sum", move |n: &u64| sum += n);
 /// let audit = router.handler("audit").filter(|n| n % 2 == 0).handle(|n| println!("{n}"));
-/// publisher.publish_batch(1..=4).unwrap();
+/// publisher.publish_batch([1, 2, 3, 4]).unwrap();
 ///
 /// let report = router.shutdown(Drain::Yes);
 /// assert_eq!(report.handler("sum").unwrap().handled, 4);

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
 use crate::bus::{Batch, Subscriber, TryRecvError};
+use crate::router::membership::MayEnd;
 use crate::router::meter::Lap;
 use crate::router::record::Record;
 use crate::router::report::Outcome;
@@ -100,9 +101,9 @@ pub(crate) trait Work: Send {
     /// It ends now: how many messages it leaves, of those before `until` or of all.
     fn left(&mut self, until: Option<u64>) -> u64;
 
-    /// Whether it may end where it is; otherwise it needs more turns.
-    fn may_end(&mut self) -> bool {
-        true
+    /// It has read everything before `to`: whether it may end.
+    fn may_end(&mut self, _to: u64) -> MayEnd {
+        MayEnd::Yes
     }
 
     /// It is to be removed. True if it may go at once; otherwise its turns say when it is over.
@@ -280,6 +281,9 @@ where
         // Found again at the front, if it is not the filter's whim.
         let _ = looked.map_err(discard);
         batch.truncate(wanted);
+        if wanted == 0 {
+            return Ok(());
+        }
         let handler = &mut self.handler;
         catch_unwind(AssertUnwindSafe(move || handler(batch))).map_err(Turn::Panicked)
     }
@@ -310,7 +314,8 @@ where
         let handled = self.handle(most);
         let passed = self.subscriber.position() - before;
         let skipped = self.record.counters.skipped.get() - skipped;
-        self.record.count(passed.saturating_sub(skipped), 0);
+        let returned = if handled.is_ok() { passed - skipped } else { 0 };
+        self.record.count(returned, 0);
         lap.end(&self.record);
         match handled {
             Err(turn) => turn,

@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
 use crate::bus::core::Core;
+use crate::router::membership::MayEnd;
 use crate::router::meter::Lap;
 use crate::router::pin::Plan;
 use crate::router::record::{HandlerId, Record};
@@ -132,12 +133,15 @@ impl Drop for Running {
 #[cold]
 fn turn_until(work: &mut Box<dyn Work>, until: u64, most: usize, lap: &mut Lap<'_>) -> Turn {
     let left = until.saturating_sub(work.position());
-    if left == 0 && work.may_end() {
-        return Turn::Over(Outcome::Drained);
+    let may_end = if left == 0 { work.may_end(until) } else { MayEnd::NotYet };
+    match may_end {
+        MayEnd::Yes => return Turn::Over(Outcome::Drained),
+        MayEnd::Later => return Turn::Nothing,
+        MayEnd::NotYet => {}
     }
     match work.turn(most.min(left.max(1) as usize), lap) {
-        // Places that hold no message are passed without work.
-        Turn::Nothing if work.position() >= until && work.may_end() => Turn::Over(Outcome::Drained),
+        // Places that hold no message are passed without work: look again.
+        Turn::Nothing if left > 0 && work.position() >= until => Turn::Worked,
         Turn::Refused => Turn::Over(Outcome::Stopped),
         turn => turn,
     }
