@@ -221,7 +221,9 @@ where
 /// let sum = Arc::new(AtomicU64::new(0));
 /// let worker = |_| {
 ///     let sum = Arc::clone(&sum);
-///     move |order: &(u32, u64)| drop(sum.fetch_add(order.1, Ordering::Relaxed))
+///     move |order: &(u32, u64)| {
+///         sum.fetch_add(order.1, Ordering::Relaxed);
+///     }
 /// };
 /// let group = router.group("orders").key(|order| order.0).handlers((0..3).map(worker));
 /// let fourth = group.join(worker(3));

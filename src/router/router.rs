@@ -119,13 +119,12 @@ impl<T> Shared<T> {
 /// let bus = Bus::new(1024);
 /// let publisher = bus.publisher();
 /// let router = Router::builder(&bus).threads(2).name("desk").start()?;
-/// let mut sum = 0;
-/// router.handle("sum", move |n: &u64| sum += n);
-/// let audit = router.handler("audit").filter(|n| n % 2 == 0).handle(|n| println!("{n}"));
+/// router.handle("all", |n: &u64| println!("{n}"));
+/// router.handler("audit").filter(|n| n % 2 == 0).handle(|n| println!("{n}"));
 /// publisher.publish_batch([1, 2, 3, 4]).unwrap();
 ///
 /// let report = router.shutdown(Drain::Yes);
-/// assert_eq!(report.handler("sum").unwrap().handled, 4);
+/// assert_eq!(report.handler("all").unwrap().handled, 4);
 /// assert_eq!(report.handler("audit").unwrap().skipped, 2);
 /// # Ok::<(), stentor::RouterError>(())
 /// ```
