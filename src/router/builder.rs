@@ -7,7 +7,8 @@ use crate::bus::Bus;
 use crate::router::error::RouterError;
 use crate::router::pin::{Pin, Plan};
 use crate::router::report::PanicReport;
-use crate::router::router::{Post, Router, Shared};
+use crate::router::router::Router;
+use crate::router::shared::{Post, Shared};
 use crate::router::station::{Common, PanicHook, Station};
 use crate::router::watchdog::{Stuck, StuckHook, Watchdog};
 use crate::router::worker::Worker;
@@ -47,7 +48,8 @@ impl<'a, T: Send + Sync + 'static> RouterBuilder<'a, T> {
         }
     }
 
-    /// What `stats` calls it, and its threads with a number behind it: `name-0`, `name-1`. `router` unless said.
+    /// What `stats` calls it, and its threads with a number behind it: `name-0`, `name-1`. `router`
+    /// unless said.
     ///
     /// Linux shows 15 bytes of a thread's name (`top -H`), so the name is cut for the threads where
     /// the number would not fit.
@@ -91,9 +93,9 @@ impl<'a, T: Send + Sync + 'static> RouterBuilder<'a, T> {
         self
     }
 
-    /// Called when a handler has been in one batch for longer than `threshold`: once for each such batch, on
-    /// a thread of its own (`name-watch`), which looks four times in a `threshold`, at most a thousand times a second.
-    /// If it panics, that is ignored.
+    /// Called when a handler has been in one batch for longer than `threshold`: once for each such
+    /// batch, on a thread of its own (`name-watch`), which looks four times in a `threshold`, at most a
+    /// thousand times a second. If it panics, that is ignored.
     pub fn watchdog(
         mut self,
         threshold: Duration,

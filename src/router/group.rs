@@ -1,7 +1,7 @@
 //! Handlers that share the messages between them.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc as StdArc;
 
@@ -10,64 +10,16 @@ use crate::ring::cursor::Cursor;
 use crate::router::error::RouterError;
 use crate::router::handle::follow::On;
 use crate::router::handle::{HandlerHandle, Upstream};
+use crate::router::key::{ByRef, ByValue, Key, Spread};
 use crate::router::member::Member;
 use crate::router::membership::{Duty, Membership, Seat};
 use crate::router::options::{choose_thread, sure};
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::OnPanic;
-use crate::router::router::Shared;
 use crate::router::share::Share;
+use crate::router::shared::Shared;
 use crate::router::work::{Closure, Handler};
 use crate::sync::Arc;
-
-/// What decides which member of a group a message goes to. Made by [`GroupBuilder::key`] and
-/// [`GroupBuilder::key_ref`].
-pub trait Key<T>: Send + Sync + 'static {
-    /// The hash of the message's key. Every member calls it with every message, and must get the same.
-    fn hash(&self, message: &T, sequence: u64) -> u64;
-}
-
-/// Messages have no keys: they are spread evenly.
-#[derive(Clone, Copy, Debug)]
-pub struct Spread;
-
-impl<T> Key<T> for Spread {
-    #[inline(always)]
-    fn hash(&self, _: &T, sequence: u64) -> u64 {
-        // Multiples of the golden ratio: neighbours are far from each other.
-        sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-/// A closure makes the key.
-#[derive(Debug)]
-pub struct ByValue<P, Q>(P, PhantomData<fn() -> Q>);
-
-impl<T, Q, P> Key<T> for ByValue<P, Q>
-where
-    Q: Hash + 'static,
-    P: Fn(&T) -> Q + Send + Sync + 'static,
-{
-    #[inline(always)]
-    fn hash(&self, message: &T, _: u64) -> u64 {
-        foldhash::fast::FixedState::default().hash_one((self.0)(message))
-    }
-}
-
-/// A closure finds the key in the message.
-#[derive(Debug)]
-pub struct ByRef<P, Q: ?Sized>(P, PhantomData<fn(&Q)>);
-
-impl<T, Q, P> Key<T> for ByRef<P, Q>
-where
-    Q: Hash + ?Sized + 'static,
-    P: Fn(&T) -> &Q + Send + Sync + 'static,
-{
-    #[inline(always)]
-    fn hash(&self, message: &T, _: u64) -> u64 {
-        foldhash::fast::FixedState::default().hash_one((self.0)(message))
-    }
-}
 
 /// What all members of a group have in common.
 struct Common<T, K> {
@@ -141,8 +93,8 @@ impl<T, K> GroupBuilder<'_, T, K> {
         self
     }
 
-    /// What happens to a member that panics. [`OnPanic::Remove`] unless said: the others take over what it had not
-    /// read.
+    /// What happens to a member that panics. [`OnPanic::Remove`] unless said: the others take over what
+    /// it had not read.
     pub fn on_panic(mut self, policy: OnPanic) -> Self {
         self.policy = policy;
         self
@@ -197,11 +149,11 @@ where
 
 /// Handlers that share the messages between them: competing consumers.
 ///
-/// Every message that is published while the group has a member goes to exactly one of them, on whichever threads
-/// they are; with a [`key`](GroupBuilder::key) the same key always goes to the same one, in order, while no
-/// member joins or leaves. Members read in place like every handler: each has a cursor of its own and passes over what
-/// is another's. So a member that is too slow holds up publishers like any lossless subscriber, and `stats` shows
-/// which one lags.
+/// Every message that is published while the group has a member goes to exactly one of them, on
+/// whichever threads they are; with a [`key`](GroupBuilder::key) the same key always goes to the same
+/// one, in order, while no member joins or leaves. Members read in place like every handler: each has a
+/// cursor of its own and passes over what is another's. So a member that is too slow holds up
+/// publishers like any lossless subscriber, and `stats` shows which one lags.
 ///
 /// Nothing is lost, and nothing handled twice, when members come and go: one that is
 /// [removed](HandlerHandle::remove) handles its part of what was published before, and one that

@@ -8,7 +8,7 @@ use crate::bus::{SubscribeError, Subscriber};
 use crate::ring::cursor::Cursor;
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::HandlerReport;
-use crate::router::router::Shared;
+use crate::router::shared::Shared;
 use crate::router::stats::HandlerStats;
 use crate::router::worker::Command;
 use crate::sync::Arc;
@@ -47,8 +47,8 @@ impl<T> HandlerHandle<T> {
         self.record.stats(self.shared.head(), &common.clock, turn_since)
     }
 
-    /// Whether it has ended, by itself or because it was asked to. Then it will not be called any more, and what it
-    /// owned is dropped.
+    /// Whether it has ended, by itself or because it was asked to. Then it will not be called any more,
+    /// and what it owned is dropped.
     pub fn has_ended(&self) -> bool {
         self.record.outcome().is_some()
     }
@@ -59,8 +59,8 @@ impl<T> HandlerHandle<T> {
         self.shared.send(self.record.thread, Command::Remove(self.record.id));
     }
 
-    /// Ends it, as [`stop`](Self::stop) does, and waits until it has ended, however long its batch takes. What it has
-    /// not read stays unread; nobody waits for it any more.
+    /// Ends it, as [`stop`](Self::stop) does, and waits until it has ended, however long its batch
+    /// takes. What it has not read stays unread; nobody waits for it any more.
     ///
     /// Called on a thread of the router, it does not wait, and the report may say
     /// [`Stuck`](crate::Outcome::Stuck).

@@ -3,7 +3,7 @@
 use std::sync::Arc as StdArc;
 
 use crate::bus::core::Core;
-use crate::router::group::Key;
+use crate::router::key::Key;
 use crate::router::membership::{Duty, MayEnd, Membership, Seat};
 use crate::router::meter::Lap;
 use crate::router::record::Record;

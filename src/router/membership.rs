@@ -13,21 +13,22 @@
 //! | yes: handle the batch as I know it | note: from `from` on this membership counts |
 //! | no: take the lock (so the change is noted by then), learn it, begin again | |
 //!
-//! Either the member sees the new epoch, or the other side sees its claim, and then the change counts from no earlier than the
-//! batch's end. A claim that comes to nothing, because the epoch had changed, does no harm: `from` is
-//! only later than it need be.
+//! Either the member sees the new epoch, or the other side sees its claim, and then the change counts
+//! from no earlier than the batch's end. A claim that comes to nothing, because the epoch had changed,
+//! does no harm: `from` is only later than it need be.
 //!
-//! * *Joining*: the newcomer subscribes first, and `from` is not below its first sequence either. It passes over
-//!   what comes before: that is still the others'.
-//! * *Leaving*: `from` is not below the next sequence to be published either. The leaver handles its part of what
-//!   comes before, and then goes.
+//! * *Joining*: the newcomer subscribes first, and `from` is not below its first sequence either. It
+//!   passes over what comes before: that is still the others'.
+//! * *Leaving*: `from` is not below the next sequence to be published either. The leaver handles its
+//!   part of what comes before, and then goes.
 //! * *Dying* (a panic, where the policy is to remove): as leaving, but the subscription, with the part
 //!   of it that is still to be handled, goes to another member: its *inheritance*, which it handles
 //!   before its own. So the dead one's place in the ring is kept until somebody has handled what it had not.
 //!
-//! A member that has read everything (the bus is closed, or the router shut down) departs only when the others have
-//! read as far, and hold no inheritance: until then one of them may die and need an heir. All of that is looked at under
-//! the lock, with which inheritances are left. Where nobody is there to inherit, the messages are reported as left.
+//! A member that has read everything (the bus is closed, or the router shut down) departs only when the
+//! others have read as far, and hold no inheritance: until then one of them may die and need an heir.
+//! All of that is looked at under the lock, with which inheritances are left. Where nobody is there to
+//! inherit, the messages are reported as left.
 
 use std::collections::VecDeque;
 use std::sync::Arc as StdArc;
@@ -285,8 +286,8 @@ impl<T> Membership<T> {
         self.retire(&mut self.inner.lock(), seat, head)
     }
 
-    /// A member is dead, and these are what it had to handle, its own duty first. Gives them back if nobody is there to
-    /// take them over.
+    /// A member is dead, and these are what it had to handle, its own duty first. Gives them back if
+    /// nobody is there to take them over.
     pub(crate) fn bequeath(
         &self,
         seat: &Seat,

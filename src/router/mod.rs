@@ -2,18 +2,20 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | `router`, `builder` | the router itself: its threads, and where handlers are put |
+//! | `router`, `builder`, `shared` | the router itself: its threads, and where handlers are put |
 //! | `options`, `handle` | one handler: what it may decide, and what is left in the user's hand |
 //! | `worker` | the loop of a router thread |
-//! | `work`, `select` | what the loop calls: a subscription and the user's code |
-//! | `group`, `membership`, `member`, `share` | handlers that share the messages between them |
+//! | `work`, `batched`, `select` | what the loop calls: a subscription and the user's code |
+//! | `group`, `key`, `membership`, `member`, `share` | handlers that share the messages between them |
 //! | `station`, `record`, `meter` | what threads and handlers tell the others |
 //! | `stats`, `report`, `watchdog`, `pin` | what people get to see of it, and the cores |
 
+mod batched;
 mod builder;
 mod error;
 mod group;
 mod handle;
+mod key;
 mod member;
 mod membership;
 mod meter;
@@ -25,6 +27,7 @@ mod report;
 mod router;
 mod select;
 mod share;
+mod shared;
 mod station;
 mod stats;
 mod watchdog;
@@ -33,8 +36,9 @@ mod worker;
 
 pub use self::builder::RouterBuilder;
 pub use self::error::RouterError;
-pub use self::group::{ByRef, ByValue, Group, GroupBuilder, Key, Spread};
+pub use self::group::{Group, GroupBuilder};
 pub use self::handle::{HandlerHandle, Upstream};
+pub use self::key::{ByRef, ByValue, Key, Spread};
 pub use self::options::HandlerBuilder;
 pub use self::pin::{Pin, Pinned};
 pub use self::record::HandlerId;

@@ -6,14 +6,15 @@ use std::sync::Arc as StdArc;
 
 use crate::bus::{Batch, Start, Subscriber, SubscriberBuilder};
 use crate::ring::cursor::Overflow;
+use crate::router::batched::Batched;
 use crate::router::error::RouterError;
 use crate::router::handle::follow::On;
 use crate::router::handle::{HandlerHandle, Upstream};
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::OnPanic;
-use crate::router::router::Shared;
 use crate::router::select::{All, Filter, Select, Topic};
-use crate::router::work::{Batched, Closure, Each, Handler, Work};
+use crate::router::shared::Shared;
+use crate::router::work::{Closure, Each, Handler, Work};
 use crate::sync::Arc;
 
 /// Adds a handler: see [`Router::handler`](crate::Router::handler).
@@ -34,8 +35,9 @@ impl<'r, T> HandlerBuilder<'r, T, All> {
         Self { shared, name, subscription, select: All, thread: None, policy }
     }
 
-    /// Calls the handler only with messages for which `wanted` says yes. It looks at them where they are, on the
-    /// handler's thread; the others are counted as skipped. If it panics, that is the handler's panic.
+    /// Calls the handler only with messages for which `wanted` says yes. It looks at them where they
+    /// are, on the handler's thread; the others are counted as skipped. If it panics, that is the
+    /// handler's panic.
     pub fn filter<P>(self, wanted: P) -> HandlerBuilder<'r, T, Filter<P>>
     where
         P: Fn(&T) -> bool + Send + 'static,
@@ -136,8 +138,9 @@ where
         sure(self.try_handle(handler))
     }
 
-    /// Adds a closure that is called with each message. Every message whose publishing begins after this returns
-    /// is handled. Publishers and other handlers go on meanwhile; this does not wait for the router's thread.
+    /// Adds a closure that is called with each message. Every message whose publishing begins after
+    /// this returns is handled. Publishers and other handlers go on meanwhile; this does not wait for
+    /// the router's thread.
     ///
     /// # Errors
     /// A thread that the router does not have; `after` was given something of another bus, or that
@@ -168,10 +171,11 @@ where
         })
     }
 
-    /// Adds a closure that is called with batches, to read in place; the messages count as read when it drops
-    /// the batch. [`Batch::is_end_of_batch`] says when to flush; what it leaves with [`Batch::consume`] it
-    /// gets again; where it consumed nothing, once there is more (if there will be no more, that is left). With a [`filter`](HandlerBuilder::filter) the
-    /// batches are runs of wanted messages.
+    /// Adds a closure that is called with batches, to read in place; the messages count as read when it
+    /// drops the batch. [`Batch::is_end_of_batch`] says when to flush; what it leaves with
+    /// [`Batch::consume`] it gets again; where it consumed nothing, once there is more (if there will
+    /// be no more, that is left). With a [`filter`](HandlerBuilder::filter) the batches are runs of
+    /// wanted messages.
     ///
     /// If the closure panics the batch counts as read, but for what it had excluded by `consume`.
     ///

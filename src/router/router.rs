@@ -1,100 +1,26 @@
 //! The router itself.
 
 use std::fmt;
-use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use crate::bus::core::Core;
 use crate::bus::{Batch, Bus};
 use crate::router::builder::RouterBuilder;
 use crate::router::group::GroupBuilder;
 use crate::router::handle::HandlerHandle;
 use crate::router::options::HandlerBuilder;
 use crate::router::pin::Pinned;
-use crate::router::record::Record;
 use crate::router::report::{Drain, Report};
 use crate::router::select::All;
-use crate::router::station::{Common, Station};
+use crate::router::shared::Shared;
+use crate::router::station::Common;
 use crate::router::stats::{RouterStats, ThreadStats};
 use crate::router::watchdog::Watchdog;
-use crate::router::worker::{Command, Running};
-use crate::sync::{Arc, JoinHandle, Ordering, Sender, Thread};
+use crate::router::worker::Command;
+use crate::sync::{Arc, JoinHandle, Ordering};
 
 /// How long a router that is dropped, or whose time to drain is over, waits for the batches that its handlers
 /// are in.
 const FAREWELL: Duration = Duration::from_millis(100);
-
-/// Where a thread takes its commands.
-pub(crate) struct Post {
-    pub(crate) commands: Sender<Command>,
-    pub(crate) thread: Thread,
-}
-
-/// What a router and the handles of its handlers share.
-pub(crate) struct Shared<T> {
-    pub(crate) core: Arc<Core<T>>,
-    pub(crate) common: Arc<Common>,
-    /// One for each thread.
-    posts: Vec<Post>,
-}
-
-impl<T> Shared<T> {
-    pub(crate) fn new(core: Arc<Core<T>>, common: Arc<Common>, posts: Vec<Post>) -> Self {
-        Self { core, common, posts }
-    }
-
-    /// Sends a command to a thread; false (and the command is dropped) if it has ended.
-    pub(crate) fn send(&self, thread: usize, command: Command) -> bool {
-        let post = &self.posts[thread];
-        let sent = post.commands.send(command).is_ok();
-        self.common.stations[thread].pending.raise();
-        post.thread.unpark();
-        sent
-    }
-
-    /// Sends a command to all threads.
-    fn send_all(&self, command: impl Fn() -> Command) {
-        (0..self.posts.len()).for_each(|thread| {
-            self.send(thread, command());
-        });
-    }
-
-    /// The next sequence to be published.
-    pub(crate) fn head(&self) -> u64 {
-        self.core.ring.sequencer.head()
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        self.posts.len()
-    }
-
-    /// The thread with the fewest handlers; of these, that with the least busy ones.
-    pub(crate) fn least_loaded(&self) -> usize {
-        let stations = self.common.stations.iter().enumerate();
-        let load = |(_, station): &(usize, &Station)| {
-            (station.handlers.load(Ordering::Relaxed), station.busy.get())
-        };
-        stations.min_by_key(load).map_or(0, |(index, _)| index)
-    }
-
-    /// Gives a handler to its thread; false if that has ended.
-    pub(crate) fn add(
-        &self,
-        record: &StdArc<Record>,
-        work: Box<dyn crate::router::work::Work>,
-    ) -> bool {
-        let common = &self.common;
-        common.records.lock().push(StdArc::clone(record));
-        common.stations[record.thread].handlers.fetch_add(1, Ordering::Relaxed);
-        let running = Running::new(work, StdArc::clone(record), Arc::clone(common));
-        self.send(record.thread, Command::Add(running))
-    }
-
-    /// Whether all threads have ended.
-    fn have_ended(&self) -> bool {
-        self.common.stations.iter().take(self.posts.len()).all(Station::has_ended)
-    }
-}
 
 /// Threads that poll subscriptions of a [`Bus`] in place and call a handler for each.
 ///
@@ -108,9 +34,10 @@ impl<T> Shared<T> {
 /// then end. The methods may be called from anywhere, also from within its own handlers: what waits for
 /// the router's threads does not wait there.
 ///
-/// Dropping the router drains nothing: handlers end after the batch they are in. It waits for them
-/// for 0.1 s at most, so one that is stuck holds nobody up: its thread ends when it returns. (A router that is
-/// owned by one of its own handlers lives until that is removed.) To know what came of them, [`shutdown`](Self::shutdown).
+/// Dropping the router drains nothing: handlers end after the batch they are in. It waits for them for
+/// 0.1 s at most, so one that is stuck holds nobody up: its thread ends when it returns. (A router that
+/// is owned by one of its own handlers lives until that is removed.) To know what came of them,
+/// [`shutdown`](Self::shutdown).
 ///
 /// # Examples
 /// ```
@@ -226,8 +153,8 @@ impl<T: Send + Sync + 'static> Router<T> {
         }
     }
 
-    /// Ends all handlers and all threads; says what has come of them. What "drained" and "left" mean counts from
-    /// the moment of this call: publishers may go on meanwhile, and are not waited for.
+    /// Ends all handlers and all threads; says what has come of them. What "drained" and "left" mean
+    /// counts from the moment of this call: publishers may go on meanwhile, and are not waited for.
     ///
     /// Called on a thread of the router, that is by a handler, it does not wait: the handlers end as `drain`
     /// says, and the report is about what was before.

@@ -71,9 +71,9 @@ pub struct HandlerStats {
     pub missed: u64,
     /// Messages published and not read. If it has ended: those it left.
     pub lag: u64,
-    /// For how long its oldest unread message has been the next in line: since the handler last moved on,
-    /// or since its thread last began a turn (before which it had looked for messages of this one), whichever was
-    /// later. Nothing while it is not behind.
+    /// For how long its oldest unread message has been the next in line: since the handler last moved
+    /// on, or since its thread last began a turn (before which it had looked for messages of this one),
+    /// whichever was later. Nothing while it is not behind.
     ///
     /// Messages carry no time of their own. If the handler was through before this turn, the message is
     /// younger than this; if it has a backlog, the message is older, for it waited behind others as well.

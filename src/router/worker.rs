@@ -7,10 +7,10 @@
 //! change under no handler's feet.
 //!
 //! # Commands
-//! A sender puts the command into the channel, raises `pending`, and unparks the thread. The thread takes
-//! `pending` back *before* it empties the channel; so a command that it does not find has `pending` raised after
-//! it, for the next turn. If it sleeps, or is about to, the unparking lets it look again; that
-//! is the thread's own token, no registration, so none can be missed.
+//! A sender puts the command into the channel, raises `pending`, and unparks the thread. The thread
+//! takes `pending` back *before* it empties the channel; so a command that it does not find has
+//! `pending` raised after it, for the next turn. If it sleeps, or is about to, the unparking lets it
+//! look again; that is the thread's own token, no registration, so none can be missed.
 //!
 //! # Leaving
 //! Whoever lets go of a [`Running`] ends its handler: the thread in its turn, or the channel, when it is
