@@ -16,7 +16,11 @@ const REHEARSAL: f64 = 0.15;
 ///
 /// A sentence about a job that cannot be done. A measurement that goes wrong panics.
 pub fn run(job: &str) -> Result<(), String> {
-    let job: Job = serde_json::from_str(job).map_err(|error| error.to_string())?;
+    make(&serde_json::from_str(job).map_err(|error| error.to_string())?)
+}
+
+/// Makes one measurement, and prints it. Panics if a message is missing, repeated or out of order.
+pub fn make(job: &Job) -> Result<(), String> {
     let row = rows::find(&job.row).ok_or_else(|| format!("no row '{}'", job.row))?;
     let entry = contenders::find(&job.contender)
         .ok_or_else(|| format!("no contender '{}'", job.contender))?;
