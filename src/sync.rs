@@ -115,6 +115,7 @@ mod model {
         if !token.is_there.swap(false, Ordering::AcqRel) {
             token.is_parked.store(true, Ordering::Relaxed);
             loom::thread::park();
+            token.is_parked.store(false, Ordering::Relaxed);
             token.is_there.swap(false, Ordering::AcqRel);
         }
     }
