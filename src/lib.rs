@@ -2,6 +2,7 @@
 
 mod bus;
 mod ring;
+mod router;
 mod sync;
 mod wait;
 
@@ -12,4 +13,10 @@ pub use bus::{
     TryPublishWithError, TryRecvError,
 };
 pub use ring::cursor::Overflow;
+pub use router::{
+    All, ByRef, ByValue, Drain, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
+    HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, OnPanic, Outcome, PanicReport, Pin,
+    Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
+    ThreadStats, Topic, Upstream,
+};
 pub use wait::strategy::{Step, Wait, WaitStrategy};

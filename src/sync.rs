@@ -2,8 +2,8 @@
 //!
 //! Everything above speaks loom's dialect (`UnsafeCell::with`), so the algorithms never mention the
 //! model checkers and the models check what ships. What those cannot do has a stand-in in `model`: the
-//! copy-on-write pointer ([`ArcSwap`]) and time ([`Instant`]); the asymmetric fence is in
-//! [`asymmetric`].
+//! copy-on-write pointer ([`ArcSwap`]), the channel ([`unbounded`]), time ([`Instant`]) and, for loom,
+//! unparking ([`Thread`]); the asymmetric fence is in [`asymmetric`].
 
 pub(crate) mod asymmetric;
 
@@ -57,13 +57,16 @@ mod cell {
 mod real {
     pub(crate) use super::cell::UnsafeCell;
     pub(crate) use arc_swap::ArcSwap;
+    pub(crate) use crossbeam_channel::{Receiver, Sender, unbounded};
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
     };
-    pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+    pub(crate) use std::thread::{
+        Builder as ThreadBuilder, JoinHandle, Thread, current, park, park_timeout, yield_now,
+    };
     pub(crate) use std::time::Instant;
 
     /// A number that no other living thread has: the address of a thread-local byte.

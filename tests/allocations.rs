@@ -2,7 +2,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use stentor::{Bus, Overflow, Publisher, Subscriber};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stentor::{Bus, Drain, Overflow, Publisher, Router, Subscriber};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -138,4 +140,38 @@ fn tasks_that_have_to_wait() {
         while subscriber.try_read(16).is_ok() {}
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn router_threads() {
+    let bus = Bus::<u32>::new(64);
+    let publisher = bus.publisher();
+    let router = Router::builder(&bus).start().unwrap();
+    let group = router.group("g").key(|n| n % 7).handlers([|_: &u32| {}, |_: &u32| {}]);
+    router.handler("filtered").filter(|n| n % 2 == 0).handle(|_| {});
+    router.handler("lossy").overflow(Overflow::DropOldest).handle(|_| {});
+    router.handle_batch("batches", |batch| drop(batch));
+    // Counts on the router's thread, which all of them share: what it has allocated by every 500th message.
+    let counts = Arc::new([const { AtomicU64::new(0) }; 13]);
+    let by_handler = Arc::clone(&counts);
+    router.handle("counter", move |n| {
+        if n % 500 == 0 {
+            by_handler[*n as usize / 500].store(ALLOCATIONS.get(), Ordering::Relaxed);
+        }
+    });
+    for n in 0..=6_000 {
+        publisher.publish(n).unwrap();
+        if n % 500 == 250 {
+            // So that it parks now and then.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    let report = router.shutdown(Drain::Yes);
+    assert_eq!((report.left(), report.panics()), (0, 0));
+    let counts: Vec<u64> = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+    assert!(counts[4] > 0, "starting does allocate");
+    // After the warm-up nothing, but that the first time a lock makes the thread wait, the lock allocates.
+    let grown = counts[4..].windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(grown <= 1, "{counts:?}");
+    drop(group);
 }

@@ -20,9 +20,14 @@ impl Wait for Park {
     }
 }
 
+/// Parks as soon as a look finds nothing.
+pub fn parking() -> WaitStrategy {
+    WaitStrategy::custom(Park)
+}
+
 /// A bus whose threads park as soon as a look finds nothing.
 pub fn bus(capacity: usize) -> Bus<u64> {
-    Bus::builder().capacity(capacity).wait(WaitStrategy::custom(Park)).build()
+    Bus::builder().capacity(capacity).wait(parking()).build()
 }
 
 /// All that a subscription receives until it is over: the messages, how many it was told that it

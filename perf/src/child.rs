@@ -16,7 +16,11 @@ const REHEARSAL: f64 = 0.15;
 ///
 /// A sentence about a job that cannot be done. A measurement that goes wrong panics.
 pub fn run(job: &str) -> Result<(), String> {
-    let job: Job = serde_json::from_str(job).map_err(|error| error.to_string())?;
+    make(&serde_json::from_str(job).map_err(|error| error.to_string())?)
+}
+
+/// Makes one measurement, and prints it. Panics if a message is missing, repeated or out of order.
+pub fn make(job: &Job) -> Result<(), String> {
     let row = rows::find(&job.row).ok_or_else(|| format!("no row '{}'", job.row))?;
     let entry = contenders::find(&job.contender)
         .ok_or_else(|| format!("no contender '{}'", job.contender))?;
@@ -30,7 +34,10 @@ pub fn run(job: &str) -> Result<(), String> {
 
 /// Measures, after a short rehearsal that touches the code and the allocator's memory.
 fn measure(run: Run, order: &Order) -> Measurement {
-    if matches!(order.row.kind, Kind::Thread | Kind::Poll | Kind::Async | Kind::Nobody) {
+    if matches!(
+        order.row.kind,
+        Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Nobody
+    ) {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }
     run(order)

@@ -35,6 +35,11 @@ pub struct Cli {
     #[arg(long, value_name = "N", conflicts_with = "seconds")]
     pub messages: Option<u64>,
 
+    /// Instead of all that, send so many messages to 16 handlers on a router thread, and check that each got
+    /// every one, once and in order.
+    #[arg(long, value_name = "N")]
+    pub soak: Option<u64>,
+
     /// List rows and contenders, and run nothing.
     #[arg(long)]
     pub list: bool,

@@ -136,3 +136,18 @@ pub trait Churn: Open {
     /// Subscribes, and unsubscribes again.
     fn churn(handle: &Self::Handle);
 }
+
+/// A contender whose own thread takes on handlers while it runs.
+pub trait Adds: Threads {
+    /// What can add a handler.
+    type Handle: Send + 'static;
+
+    /// As [`Threads::start`], and a handle to add more with.
+    fn start_for_adds<S: Sink>(
+        topology: &Topology,
+        sinks: Vec<S>,
+    ) -> (Vec<Self::Publisher>, Crew<S>, Self::Handle);
+
+    /// Adds a handler, and removes it again.
+    fn add(handle: &Self::Handle);
+}

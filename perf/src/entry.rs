@@ -1,7 +1,7 @@
 //! What the harness knows about a contender: its name, what it promises, and the rows it can run.
 
 use crate::{
-    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads},
+    contract::{Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads},
     drive,
     measurement::{Measurement, Stop},
     rows::{Kind, Row},
@@ -95,17 +95,29 @@ impl Entry {
             .with(Kind::IdleThread, drive::idle::threads::<One>, drive::idle::threads::<One>)
     }
 
-    /// One thread that polls all subscribers; also latency to it.
+    /// One thread of the library's own, which calls a handler for each subscriber.
+    pub fn routed<C: Threads + Adds>(self) -> Self {
+        self.with(Kind::Router, drive::threads::run::<C>, drive::threads::run::<C>).with(
+            Kind::RouterAdds,
+            drive::adds::run::<C>,
+            drive::adds::run::<C>,
+        )
+    }
+
+    /// One thread that polls all subscribers; also latency to it. In the rows of routers as well, for
+    /// libraries that have none.
     pub fn polled<One, Several>(self) -> Self
     where
         One: Open<Publisher: Publish, Subscriber: Poll>,
         Several: Open<Publisher: Publish, Subscriber: Poll>,
     {
-        self.with(Kind::Poll, drive::poll::run::<One>, drive::poll::run::<Several>).with(
-            Kind::LatencyPoll,
-            drive::latency::polling::<One>,
-            drive::latency::polling::<One>,
-        )
+        let polled = self.with(Kind::Poll, drive::poll::run::<One>, drive::poll::run::<Several>);
+        let latency = drive::latency::polling::<One>;
+        let polled = polled.with(Kind::LatencyPoll, latency, latency);
+        if polled.runs.iter().any(|(kind, ..)| *kind == Kind::Router) {
+            return polled;
+        }
+        polled.with(Kind::Router, drive::poll::run::<One>, drive::poll::run::<Several>)
     }
 
     /// Tasks; also latency to one, and idling ones.

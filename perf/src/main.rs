@@ -50,6 +50,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
         child::run(job)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(messages) = cli.soak {
+        child::make(&measurement::Job::soak(messages))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cli.list {
         print!("{}", report::listing::render());
         return Ok(ExitCode::SUCCESS);

@@ -15,6 +15,14 @@ pub struct Job {
     pub stop: Stop,
 }
 
+impl Job {
+    /// A long run with a router.
+    pub fn soak(messages: u64) -> Self {
+        let (row, contender) = ("router-1-16".into(), "stentor".into());
+        Self { row, contender, stop: Stop::Messages(messages) }
+    }
+}
+
 /// When publishers stop.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Stop {

@@ -7,6 +7,11 @@ pub enum Kind {
     Thread,
     /// A thread for each publisher, one thread that polls all subscribers.
     Poll,
+    /// A thread for each publisher, and one router thread with a handler for each subscriber; libraries
+    /// without a router are polled.
+    Router,
+    /// As `Router`, with and without somebody who adds and removes handlers all the time.
+    RouterAdds,
     /// Everything is a task of a tokio runtime with two workers.
     Async,
     /// As `Thread`, with a last subscriber that is far too slow.
@@ -93,9 +98,9 @@ impl Row {
     /// What its results are ranked by.
     pub fn figure(&self) -> Figure {
         match self.kind {
-            Kind::Thread | Kind::Poll | Kind::Async | Kind::Slow => Figure::Rate,
+            Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Slow => Figure::Rate,
             Kind::Nobody => Figure::Nanos,
-            Kind::Churn => Figure::Ratio,
+            Kind::Churn | Kind::RouterAdds => Figure::Ratio,
             Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => Figure::Latency,
             Kind::IdleThread | Kind::IdleAsync => Figure::Cores,
         }
@@ -107,7 +112,8 @@ impl Row {
         match self.kind {
             Kind::Thread | Kind::Slow => self.publishers + self.subscribers,
             Kind::Churn => self.publishers + self.subscribers + 1,
-            Kind::Poll => self.publishers + 1,
+            Kind::Poll | Kind::Router => self.publishers + 1,
+            Kind::RouterAdds => self.publishers + 2,
             Kind::Async | Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => 2,
             Kind::Nobody => 1,
             Kind::IdleThread | Kind::IdleAsync => 0,
@@ -140,6 +146,20 @@ pub const ROWS: &[Row] = &[
         .batched(),
     Row::new("poll-batch-2-4", "one thread polls all, batches of 64, 2 -> 4", Kind::Poll, 2, 4)
         .batched(),
+    Row::new("router-1-1", "handlers on one router thread, 1 -> 1", Kind::Router, 1, 1),
+    Row::new("router-1-4", "handlers on one router thread, 1 -> 4", Kind::Router, 1, 4),
+    Row::new("router-1-16", "handlers on one router thread, 1 -> 16", Kind::Router, 1, 16),
+    Row::new("router-1-64", "handlers on one router thread, 1 -> 64", Kind::Router, 1, 64),
+    Row::new("router-1-256", "handlers on one router thread, 1 -> 256", Kind::Router, 1, 256),
+    Row::new("router-2-4", "handlers on one router thread, 2 -> 4", Kind::Router, 2, 4),
+    Row::new("router-2-16", "handlers on one router thread, 2 -> 16", Kind::Router, 2, 16),
+    Row::new(
+        "router-adds",
+        "router, 1 -> 4, and 1,000 handlers added + removed a second",
+        Kind::RouterAdds,
+        1,
+        4,
+    ),
     Row::new("async-1-1", "tasks on two workers, 1 -> 1", Kind::Async, 1, 1),
     Row::new("async-1-4", "tasks on two workers, 1 -> 4", Kind::Async, 1, 4).default(),
     Row::new("async-2-4", "tasks on two workers, 2 -> 4", Kind::Async, 2, 4),

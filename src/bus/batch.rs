@@ -65,6 +65,13 @@ impl<'a, T> Batch<'a, T> {
         self.consumed = count;
     }
 
+    /// Leaves the messages after the first `len` for the next batch.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        debug_assert!(len <= self.len);
+        self.len = len;
+        self.consumed = len;
+    }
+
     /// The messages, in order.
     pub fn iter(&self) -> BatchIter<'_, T> {
         BatchIter {

@@ -141,13 +141,21 @@ impl<'a, T> SubscriberBuilder<'a, T> {
     /// dropped, or evicted, is waited for no longer. Since they must exist before it, there are no
     /// cycles.
     pub fn after(mut self, others: &[&Subscriber<T>]) -> Self {
-        for other in others {
-            match other.follow(self.core) {
-                Ok(cursor) => self.after.push(cursor),
-                Err(error) => self.refused = self.refused.or(Some(error)),
-            }
-        }
+        others.iter().for_each(|other| self.stay_behind(other.follow(self.core)));
         self
+    }
+
+    /// Stays behind a cursor that is followed, if it could be.
+    pub(crate) fn stay_behind(&mut self, followed: Result<StdArc<Cursor>, SubscribeError>) {
+        match followed {
+            Ok(cursor) => self.after.push(cursor),
+            Err(error) => self.refused = self.refused.take().or(Some(error)),
+        }
+    }
+
+    /// The bus it will subscribe to.
+    pub(crate) fn core(&self) -> &'a Arc<Core<T>> {
+        self.core
     }
 
     /// Subscribes. Publishers go on meanwhile.

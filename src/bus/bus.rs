@@ -68,6 +68,11 @@ impl<T> Bus<T> {
         Self { core }
     }
 
+    /// What its handles share; it keeps no bus open.
+    pub(crate) fn core(&self) -> &Arc<Core<T>> {
+        &self.core
+    }
+
     /// A new publisher. On a closed bus it gets every message back.
     pub fn publisher(&self) -> Publisher<T> {
         Publisher::new(Arc::clone(&self.core))

@@ -4,7 +4,7 @@ use std::sync::Arc as StdArc;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bus::error::{PublishError, TryPublishError};
+use crate::bus::error::{PublishError, SubscribeError, TryPublishError};
 use crate::bus::stats::{BusStats, SubscriberId, SubscriberStats};
 use crate::ring::cursor::Cursor;
 use crate::ring::ring::{Reserved, Ring};
@@ -18,6 +18,17 @@ pub(crate) struct Member {
     pub(crate) id: SubscriberId,
     pub(crate) name: String,
     pub(crate) cursor: StdArc<Cursor>,
+}
+
+impl Member {
+    /// Its cursor, for one that comes after it.
+    pub(crate) fn follow(&self) -> Result<StdArc<Cursor>, SubscribeError> {
+        if self.cursor.position().is_none() {
+            return Err(SubscribeError::AfterEvicted { name: self.name.clone() });
+        }
+        self.cursor.follow();
+        Ok(StdArc::clone(&self.cursor))
+    }
 }
 
 /// The subscriptions, behind a lock that only subscribing, unsubscribing and `stats` take.

@@ -6,7 +6,7 @@ mod blocking;
 mod builder;
 #[expect(clippy::module_inception, reason = "the bus is what this floor is named after")]
 mod bus;
-mod core;
+pub(crate) mod core;
 mod error;
 mod publisher;
 mod stats;

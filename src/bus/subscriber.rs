@@ -138,6 +138,16 @@ impl<T> Subscriber<T> {
         self.member.cursor.overflow()
     }
 
+    /// The next sequence it will read.
+    pub(crate) fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Its subscription.
+    pub(crate) fn member(&self) -> &StdArc<Member> {
+        &self.member
+    }
+
     pub(crate) fn ring(&self) -> &Ring<T> {
         &self.core.ring
     }
@@ -146,17 +156,18 @@ impl<T> Subscriber<T> {
         self.available
     }
 
+    /// Looks anew how far it may read, although there was something left to read.
+    pub(crate) fn refresh(&mut self) -> Result<(), TryRecvError> {
+        self.available = self.next;
+        self.peek()
+    }
+
     /// Its cursor, for one that comes after it on the bus of `core`.
     pub(crate) fn follow(&self, core: &Arc<Core<T>>) -> Result<StdArc<Cursor>, SubscribeError> {
-        let name = || self.member.name.clone();
         if !Arc::ptr_eq(&self.core, core) {
-            return Err(SubscribeError::AfterOtherBus { name: name() });
+            return Err(SubscribeError::AfterOtherBus { name: self.member.name.clone() });
         }
-        if self.member.cursor.position().is_none() {
-            return Err(SubscribeError::AfterEvicted { name: name() });
-        }
-        self.member.cursor.follow();
-        Ok(StdArc::clone(&self.member.cursor))
+        self.member.follow()
     }
 
     // ===== the way of every message: peek, hold, finish =====

@@ -14,8 +14,17 @@ pub(crate) use checker::sync::Arc;
 pub(crate) use checker::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };
-pub(crate) use checker::thread::{Thread, current, park, yield_now};
+pub(crate) use checker::thread::yield_now;
+#[cfg(stentor_shuttle)]
+pub(crate) use checker::thread::{Builder as ThreadBuilder, JoinHandle, Thread, current, park};
+use std::collections::VecDeque;
 use std::time::Duration;
+
+#[cfg(stentor_loom)]
+#[path = "unpark.rs"]
+mod unpark;
+#[cfg(stentor_loom)]
+pub(crate) use unpark::*;
 
 /// Models have no time: a timed park is a chance for the others to run.
 pub(crate) fn park_timeout(_: Duration) {
@@ -36,6 +45,45 @@ impl<T> Mutex<T> {
 
     pub(crate) fn try_lock(&self) -> Option<checker::sync::MutexGuard<'_, T>> {
         self.0.try_lock().ok()
+    }
+}
+
+/// A stand-in for the unbounded channel: a queue behind the checker's lock, with as much of
+/// `crossbeam-channel`'s signatures as is used.
+pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    let queue = Arc::new(Mutex::new(Some(VecDeque::new())));
+    (Sender(Arc::clone(&queue)), Receiver(queue))
+}
+
+/// The messages, until the receiver is gone.
+type Queue<T> = Arc<Mutex<Option<VecDeque<T>>>>;
+
+pub(crate) struct Sender<T>(Queue<T>);
+
+impl<T> Sender<T> {
+    pub(crate) fn send(&self, message: T) -> Result<(), T> {
+        match &mut *self.0.lock() {
+            Some(queue) => {
+                queue.push_back(message);
+                Ok(())
+            }
+            None => Err(message),
+        }
+    }
+}
+
+pub(crate) struct Receiver<T>(Queue<T>);
+
+impl<T> Receiver<T> {
+    pub(crate) fn try_recv(&self) -> Result<T, ()> {
+        self.0.lock().as_mut().and_then(VecDeque::pop_front).ok_or(())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let left = self.0.lock().take();
+        drop(left);
     }
 }
 

@@ -56,7 +56,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{REFERENCE, all, find};
-    use crate::rows::ROWS;
+    use crate::rows::{Kind, ROWS};
 
     #[test]
     fn names_are_unique() {
@@ -70,7 +70,9 @@ mod tests {
     fn the_reference_and_stentor_run_every_row() {
         for name in [REFERENCE, "stentor"] {
             let entry = find(name).expect("it exists");
-            assert!(ROWS.iter().all(|row| entry.run(row).is_some()), "{name}");
+            // Only a router can be given handlers.
+            let rows = ROWS.iter().filter(|row| name != REFERENCE || row.kind != Kind::RouterAdds);
+            assert!(rows.into_iter().all(|row| entry.run(row).is_some()), "{name}");
         }
     }
 }

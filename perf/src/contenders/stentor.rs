@@ -1,9 +1,12 @@
 //! Stentor: what all of this is about.
 
-use stentor::{Bus, Overflow, Publisher, RecvError, Subscriber};
+use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
 use crate::{
-    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Topology},
+    contract::{
+        Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
+    },
+    crew::Crew,
     entry::Entry,
     workload::{CAPACITY, Message, READ, Sink},
 };
@@ -13,12 +16,15 @@ pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("stentor", "one ring, read in place")
             .threads::<InPlace, InPlace>()
+            .routed::<Routed>()
             .polled::<InPlace, InPlace>()
             .tasks::<InPlace, InPlace>()
             .slow::<Recv<OneLossy>>()
             .nobody::<InPlace>()
             .churn::<InPlace>()
             .default(),
+        Entry::new("stentor-poll", "one ring, polled by the user's own loop instead of a router")
+            .polled::<InPlace, InPlace>(),
         Entry::new("stentor-recv", "one ring, a clone per receive")
             .threads::<Recv<InPlace>, Recv<InPlace>>()
             .polled::<Recv<InPlace>, Recv<InPlace>>()
@@ -59,6 +65,50 @@ impl Churn for InPlace {
 
     fn churn(handle: &Self::Handle) {
         drop(handle.subscribe());
+    }
+}
+
+/// A bus whose subscribers are handlers on one thread of a router.
+struct Routed;
+
+impl Routed {
+    fn open<S: Sink>(
+        topology: &Topology,
+        sinks: Vec<S>,
+    ) -> (Vec<Publisher<Message>>, Crew<S>, Router<Message>) {
+        let bus = Bus::new(CAPACITY);
+        let router = Router::builder(&bus).batch(READ).start().expect("one thread");
+        let (crew, sinks) = Crew::expect(sinks);
+        for mut sink in sinks {
+            router.handle("sink", move |message| sink.take(message));
+        }
+        (publishers(&bus, topology), crew, router)
+    }
+}
+
+impl Threads for Routed {
+    type Publisher = Publisher<Message>;
+
+    fn start<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
+        let (publishers, crew, router) = Self::open(topology, sinks);
+        // Its handlers end with the bus; dropped now, it would end them now.
+        std::mem::forget(router);
+        (publishers, crew)
+    }
+}
+
+impl Adds for Routed {
+    type Handle = Router<Message>;
+
+    fn start_for_adds<S: Sink>(
+        topology: &Topology,
+        sinks: Vec<S>,
+    ) -> (Vec<Self::Publisher>, Crew<S>, Self::Handle) {
+        Self::open(topology, sinks)
+    }
+
+    fn add(handle: &Self::Handle) {
+        handle.handle("guest", |_| {}).stop();
     }
 }
 

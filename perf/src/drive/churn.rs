@@ -21,14 +21,17 @@ use crate::{
 /// The time between two subscriptions.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Runs the row: control, churn, churn, control, one after the other, so that a drift of the
-/// machine cancels out.
+/// Runs the row.
 pub fn run<C>(order: &Order) -> Measurement
 where
     C: Churn + Open<Publisher: Publish, Subscriber: Receive>,
 {
-    let [first, churned, again, last] =
-        [false, true, true, false].map(|churn| leg::<C>(order, churn));
+    compare(order, |churn| leg::<C>(order, churn))
+}
+
+/// Control, churn, churn, control, one after the other, so that a drift of the machine cancels out.
+pub fn compare(order: &Order, leg: impl Fn(bool) -> Measurement) -> Measurement {
+    let [first, churned, again, last] = [false, true, true, false].map(leg);
     let control = (first.messages_per_second + last.messages_per_second) / 2.0;
     let rate = (churned.messages_per_second + again.messages_per_second) / 2.0;
     Measurement {
@@ -50,7 +53,7 @@ where
         Crew::hire(subscribers, (0..topology.subscribers).map(|_| Ledger::default()).collect());
     let disturber = thread::spawn({
         let topology = topology.clone();
-        move || disturb::<C>(&handle, churn, &topology)
+        move || disturb(|| C::churn(&handle), churn, &topology)
     });
     let (meter, published) = publish_all(publishers, &topology, order.stop, order.row.batch);
     disturber.join().expect("the churning thread has failed");
@@ -60,13 +63,13 @@ where
 
 /// Subscribes and unsubscribes, or only sleeps, until the publishers are through. Sleeps towards a
 /// fixed schedule, so that the time a subscription takes does not thin the others out.
-fn disturb<C: Churn>(handle: &C::Handle, churn: bool, topology: &Topology) {
+pub fn disturb(mut subscribe: impl FnMut(), churn: bool, topology: &Topology) {
     let mut due = Instant::now();
     while !topology.finished() {
         due += INTERVAL;
         thread::sleep(due.saturating_duration_since(Instant::now()));
         if churn {
-            C::churn(handle);
+            subscribe();
         }
     }
 }

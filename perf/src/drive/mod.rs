@@ -1,5 +1,6 @@
 //! The drivers: one for each kind of row, the same for all contenders.
 
+pub mod adds;
 pub mod churn;
 pub mod idle;
 pub mod latency;
