@@ -1,15 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "broker")]
+mod broker;
 mod bus;
+#[cfg(feature = "broker")]
+mod envelope;
+#[cfg(feature = "broker")]
+mod hook;
 mod ring;
 mod sync;
 mod wait;
 
+#[cfg(feature = "broker")]
+pub use broker::{
+    BrokerBuilder, BrokerConfig, BrokerError, Clock, ConfigError, DeadLetter, DeadLetterCounts,
+    DeadLetterReason, InMemoryMessageBroker, Message, MessageBroker, MessageStream, Rejection,
+    SubscribeOptions, Timer,
+};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
     TryPublishWithError, TryRecvError,
 };
+#[cfg(feature = "broker")]
+pub use envelope::{
+    ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
+    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+};
+#[cfg(feature = "broker")]
+pub use hook::{Hook, Outcome};
 pub use ring::cursor::Overflow;
 pub use wait::strategy::{Step, Wait, WaitStrategy};

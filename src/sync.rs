@@ -5,6 +5,8 @@
 //! copy-on-write pointer ([`ArcSwap`]), time ([`Instant`]) and the asymmetric fence ([`asymmetric`]).
 
 pub(crate) mod asymmetric;
+#[cfg(feature = "broker")]
+pub(crate) mod counter;
 
 #[cfg(not(stentor_loom))]
 pub(crate) use real::*;

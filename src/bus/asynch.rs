@@ -259,6 +259,14 @@ impl<T> Subscriber<T> {
         TryRecvError::settle(self.peek())
     }
 
+    /// As [`readable`](Self::readable), for one who polls and leaves the waker where it is.
+    pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
+        match self.peek_within_budget() {
+            Some(found) => Poll::Ready(found),
+            None => self.poll_readable(cx),
+        }
+    }
+
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         if self.budget == 0 {
             self.budget = COOPERATION;
@@ -290,11 +298,7 @@ impl<T: Clone> Stream for Subscriber<T> {
     /// `DropOldest` subscription loses on the way is counted in [`missed`](Subscriber::missed).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            let found = match self.peek_within_budget() {
-                Some(found) => found,
-                None => ready!(self.poll_readable(cx)),
-            };
-            match found.and_then(|()| self.take_one()) {
+            match ready!(self.poll_look(cx)).and_then(|()| self.take_one()) {
                 Ok(message) => return Poll::Ready(Some(message)),
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Evicted(_) | RecvError::Closed) => return Poll::Ready(None),

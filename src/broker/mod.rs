@@ -1,0 +1,23 @@
+//! Floor 6: brings envelopes from who publishes to all who subscribe. Knows the bus, envelopes and what
+//! ties a reply to its request, and nothing of actors and networks.
+
+#![expect(clippy::result_large_err, reason = "a message comes back without an allocation")]
+
+#[expect(clippy::module_inception, reason = "the trait is what this floor is named after")]
+mod broker;
+mod builder;
+mod config;
+mod dead_letter;
+mod error;
+mod memory;
+mod services;
+mod stream;
+mod subscription;
+
+pub use self::broker::{Message, MessageBroker};
+pub use self::builder::{BrokerBuilder, SubscribeOptions};
+pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
+pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
+pub use self::error::BrokerError;
+pub use self::memory::InMemoryMessageBroker;
+pub use self::stream::MessageStream;
