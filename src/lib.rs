@@ -13,9 +13,10 @@ mod wait;
 
 #[cfg(feature = "broker")]
 pub use broker::{
-    BrokerBuilder, BrokerConfig, BrokerError, Clock, ConfigError, DeadLetter, DeadLetterCounts,
-    DeadLetterReason, InMemoryMessageBroker, Message, MessageBroker, MessageStream, Rejection,
-    SubscribeOptions, Timer,
+    BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock, ConfigError, DeadLetter,
+    DeadLetterCounts, DeadLetterReason, InMemoryMessageBroker, Message, MessageBroker,
+    MessageStream, PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions,
+    Timer,
 };
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,

@@ -14,6 +14,8 @@ pub(crate) use real::*;
 #[cfg(not(stentor_loom))]
 mod real {
     pub(crate) use arc_swap::ArcSwap;
+    #[cfg(feature = "broker")]
+    pub(crate) use atomic_waker::AtomicWaker;
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Arc;
@@ -28,6 +30,11 @@ mod real {
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
+        #[cfg(feature = "broker")]
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
         #[inline(always)]
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())
@@ -83,6 +90,29 @@ mod model {
 
         pub(crate) fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
             self.0.try_lock().ok()
+        }
+    }
+
+    /// Loom's waker cell with `atomic-waker`'s signatures.
+    #[cfg(feature = "broker")]
+    pub(crate) struct AtomicWaker(loom::future::AtomicWaker);
+
+    #[cfg(feature = "broker")]
+    impl AtomicWaker {
+        pub(crate) fn new() -> Self {
+            Self(loom::future::AtomicWaker::new())
+        }
+
+        pub(crate) fn register(&self, waker: &std::task::Waker) {
+            self.0.register_by_ref(waker);
+        }
+
+        pub(crate) fn wake(&self) {
+            self.0.wake();
+        }
+
+        pub(crate) fn take(&self) -> Option<std::task::Waker> {
+            self.0.take_waker()
         }
     }
 

@@ -117,7 +117,7 @@ impl<M: Message, H: Hook<M>> BrokerBuilder<M, H> {
         let bus = Bus::builder().capacity(capacity).retain(retain).wait(config.wait.clone());
         let bus = bus.try_build()?;
         let dead_letters = DeadLetters::new(config.dead_letters, config.dead_letter_logs)?;
-        Ok(InMemoryMessageBroker::new(bus, Services { hooks, dead_letters, config }))
+        Ok(InMemoryMessageBroker::new(bus, Services::new(hooks, dead_letters, config)))
     }
 }
 

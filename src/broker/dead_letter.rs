@@ -30,7 +30,6 @@ impl Rejection {
     pub(crate) const CLOSED: Self = Self::by_broker("it is closed");
     pub(crate) const FULL: Self = Self::by_broker("it is full");
     pub(crate) const GIVEN_UP: Self = Self::by_broker("the publisher gave up waiting for room");
-    pub(crate) const TOO_MANY_REQUESTS: Self = Self::by_broker("too many requests are pending");
 
     const fn by_broker(reason: &'static str) -> Self {
         Self { by: Self::BROKER, reason: Cow::Borrowed(reason), retry_after: None }
@@ -190,10 +189,6 @@ impl<M: Clone> DeadLetters<M> {
 
     pub(crate) fn subscribe(&self) -> Subscriber<DeadLetter<M>> {
         self.bus.subscriber().overflow(Overflow::DropOldest).subscribe()
-    }
-
-    pub(crate) fn close(&self) {
-        self.bus.close();
     }
 
     pub(crate) fn counts(&self) -> DeadLetterCounts {

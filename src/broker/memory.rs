@@ -8,6 +8,7 @@ use crate::broker::broker::{Message, MessageBroker};
 use crate::broker::builder::{BrokerBuilder, SubscribeOptions};
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::metrics::{BrokerMetrics, RequestMetrics};
 use crate::broker::services::Services;
 use crate::broker::stream::MessageStream;
 use crate::bus::{Bus, PublishError, Publisher, Subscriber, TryPublishError};
@@ -48,6 +49,14 @@ impl<M: Message> InMemoryMessageBroker<M> {
 impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     pub(crate) fn new(bus: Bus<MessageEnvelope<M>>, services: Services<M, H>) -> Self {
         Self { publisher: bus.publisher(), bus, services: Arc::new(services) }
+    }
+
+    pub(crate) fn publisher(&self) -> &Publisher<MessageEnvelope<M>> {
+        &self.publisher
+    }
+
+    pub(crate) fn services(&self) -> &Services<M, H> {
+        &self.services
     }
 
     // ===== publishing as a thread =====
@@ -133,6 +142,38 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         &self.services.hooks
     }
 
+    /// How it is doing. Takes the lock of subscribing, never one of publishing or receiving.
+    pub fn metrics(&self) -> BrokerMetrics {
+        let stats = self.bus.stats();
+        let services = &*self.services;
+        BrokerMetrics {
+            published: stats.published,
+            unheard: stats.unheard,
+            capacity: stats.capacity,
+            waiting_publishers: stats.waiting_publishers,
+            closed: stats.closed,
+            requests: RequestMetrics {
+                pending: services.table_if_used().map_or(0, |table| table.pending()),
+                limit: services.config.pending_requests,
+                answered: services.counts.answered.get(),
+                timed_out: services.counts.timed_out.get(),
+                abandoned: services.counts.abandoned.get(),
+            },
+            dead_letters: services.dead_letters.counts(),
+            subscribers: stats.subscribers,
+        }
+    }
+
+    /// Shuts the broker down, for good: what is published from now on comes back, streams receive what was
+    /// accepted and then end, and requests that wait for their replies end as closed. It does not wait
+    /// for that; who reads a stream to its end has read all.
+    pub fn shutdown(&self) {
+        self.bus.close();
+        if let Some(table) = self.services.table_if_used() {
+            table.close();
+        }
+    }
+
     /// Whether it has been shut down.
     pub fn is_closed(&self) -> bool {
         self.bus.is_closed()
@@ -163,8 +204,7 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
     where
         R: Message + TryFrom<M>,
     {
-        let _ = (envelope, timeout);
-        todo!("the pending table")
+        self.publish_request_as(envelope, timeout).await
     }
 }
 

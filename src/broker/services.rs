@@ -1,24 +1,93 @@
 //! What publishers and subscriptions of one in-memory broker share, beside the bus.
 
-use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
 
+use crate::broker::broker::Message;
 use crate::broker::config::BrokerConfig;
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::pending::{Found, Table, Ticket};
 use crate::broker::subscription::Deliveries;
 use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
 use crate::hook::{Hook, Outcome};
+use crate::sync::counter::Counter;
 
 pub(crate) struct Services<M, H> {
     pub(crate) hooks: H,
     pub(crate) dead_letters: DeadLetters<M>,
     pub(crate) config: BrokerConfig,
+    pub(crate) counts: Counts,
+    /// Made for the first request.
+    requests: OnceLock<Arc<Table<M>>>,
 }
 
-impl<M: Clone + Send + Sync, H: Hook<M>> Services<M, H> {
-    /// Asks the hooks for leave to publish; a message that gets it is `Admitted`.
+/// What has come of messages and requests.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) answered: Counter,
+    pub(crate) timed_out: Counter,
+    pub(crate) abandoned: Counter,
+}
+
+impl<M: Message, H: Hook<M>> Services<M, H> {
+    pub(crate) fn new(hooks: H, dead_letters: DeadLetters<M>, config: BrokerConfig) -> Self {
+        let requests = OnceLock::new();
+        let services = Self { hooks, dead_letters, config, counts: Counts::default(), requests };
+        if cfg!(stentor_loom) {
+            // The model checker does not know `OnceLock`.
+            services.table();
+        }
+        services
+    }
+
+    /// The requests that wait for their replies.
+    pub(crate) fn table(&self) -> &Arc<Table<M>> {
+        self.requests.get_or_init(|| Arc::new(Table::new(self.config.pending_requests)))
+    }
+
+    /// The same, if there has been a request.
+    pub(crate) fn table_if_used(&self) -> Option<&Arc<Table<M>>> {
+        self.requests.get()
+    }
+
+    /// Asks the hooks for leave to publish a message, which may be a reply.
     #[inline]
     pub(crate) fn admit(
+        &self,
+        envelope: MessageEnvelope<M>,
+    ) -> Result<(MessageEnvelope<M>, Admitted<'_, M, H>), BrokerError<M>> {
+        let (envelope, mut admitted) = self.admit_request(envelope)?;
+        if envelope.metadata.correlation_id.is_some() {
+            admitted.reply = self.reply_in(&envelope);
+        }
+        Ok((envelope, admitted))
+    }
+
+    /// The reply that an envelope is.
+    fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
+        match self.table_if_used()?.find(&envelope.metadata.header()) {
+            Found::Awaited(ticket) => {
+                Some(Reply { ticket: Some(ticket), envelope: envelope.clone() })
+            }
+            Found::Late => Some(Reply { ticket: None, envelope: envelope.clone() }),
+            Found::Nothing => None,
+        }
+    }
+
+    /// Hands a reply that has been published to its caller.
+    fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
+        let handed = match ticket {
+            Some(ticket) => self.table().reply(ticket, envelope),
+            None => Err(envelope),
+        };
+        if let Err(late) = handed {
+            self.dead_letter(late, DeadLetterReason::LateReply);
+        }
+    }
+
+    /// Asks the hooks for leave to publish; a message that gets it is `Admitted`.
+    #[inline]
+    pub(crate) fn admit_request(
         &self,
         mut envelope: MessageEnvelope<M>,
     ) -> Result<(MessageEnvelope<M>, Admitted<'_, M, H>), BrokerError<M>> {
@@ -35,7 +104,7 @@ impl<M: Clone + Send + Sync, H: Hook<M>> Services<M, H> {
             return Err(BrokerError::rejected(envelope, rejection));
         }
         let header = envelope.metadata.header();
-        Ok((envelope, Admitted { services: self, header, is_settled: false, message: PhantomData }))
+        Ok((envelope, Admitted { services: self, header, reply: None, is_settled: false }))
     }
 
     /// A message that nobody will handle.
@@ -47,7 +116,7 @@ impl<M: Clone + Send + Sync, H: Hook<M>> Services<M, H> {
     }
 }
 
-impl<M: Clone + Send + Sync, H: Hook<M>> Deliveries<M> for Services<M, H> {
+impl<M: Message, H: Hook<M>> Deliveries<M> for Services<M, H> {
     fn delivered(&self, envelope: &MessageEnvelope<M>, subscription: &str) {
         self.hooks.on_deliver(envelope, subscription);
     }
@@ -62,19 +131,28 @@ impl<M: Clone + Send + Sync, H: Hook<M>> Deliveries<M> for Services<M, H> {
 }
 
 /// A message that the hooks have let pass: they are told what came of it, also if the publisher gives up.
-pub(crate) struct Admitted<'a, M, H: Hook<M>> {
+pub(crate) struct Admitted<'a, M: Message, H: Hook<M>> {
     services: &'a Services<M, H>,
     pub(crate) header: MessageHeader,
+    reply: Option<Reply<M>>,
     is_settled: bool,
-    message: PhantomData<fn(M)>,
 }
 
-impl<M, H: Hook<M>> Admitted<'_, M, H> {
+/// A reply on its way to its caller; without a ticket it is late.
+struct Reply<M> {
+    ticket: Option<Ticket>,
+    envelope: MessageEnvelope<M>,
+}
+
+impl<M: Message, H: Hook<M>> Admitted<'_, M, H> {
     /// It has been published.
     #[inline(always)]
     pub(crate) fn published(mut self) {
         self.is_settled = true;
         self.services.hooks.after_publish(&self.header);
+        if let Some(reply) = self.reply.take() {
+            self.services.reply(reply);
+        }
     }
 
     /// It has not, for the broker is closed.
@@ -91,7 +169,7 @@ impl<M, H: Hook<M>> Admitted<'_, M, H> {
     }
 }
 
-impl<M, H: Hook<M>> Drop for Admitted<'_, M, H> {
+impl<M: Message, H: Hook<M>> Drop for Admitted<'_, M, H> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.is_settled {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const BLOCK: u64 = 1024;
 
 /// What all kinds of names are made of: 128 bits, of which the first 64 are the prefix.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Unique {
     /// Never 0, so that an `Option` of a name is as small as the name.
     pub(crate) prefix: NonZeroU64,

@@ -11,6 +11,7 @@ mod trace;
 pub use self::address::ActorAddress;
 pub use self::envelope::{MessageEnvelope, MessageHeader, MessageMetadata};
 pub use self::id::{CorrelationId, InvalidId, MessageId};
+pub(crate) use self::id::{Unique, fresh_prefix};
 pub use self::timestamp::{Timestamp, Ttl};
 pub use self::topic::{InvalidTopic, Topic, TopicPattern};
 pub use self::trace::{InvalidTraceContext, TraceContext};

@@ -52,6 +52,9 @@ pub trait Hook<M>: Send + Sync + 'static {
     /// Whether `on_deliver` does something. If not, saying so spares a call for each delivery.
     const DELIVERIES: bool = true;
 
+    /// Whether `on_outcome` does something. If not, saying so spares a look at the clock for each request.
+    const OUTCOMES: bool = true;
+
     /// A message is about to be published. May change the envelope (add a trace context, say), and may
     /// reject it: then the publisher gets it back, it becomes a dead letter, and the hooks that follow
     /// do not see it.
@@ -120,4 +123,5 @@ pub enum Outcome<'a, M> {
 /// No hook.
 impl<M> Hook<M> for () {
     const DELIVERIES: bool = false;
+    const OUTCOMES: bool = false;
 }

@@ -9,6 +9,7 @@ macro_rules! tuple {
     ($($hook:ident $index:tt),+; $($reversed:tt),+) => {
         impl<M, $($hook: Hook<M>),+> Hook<M> for ($($hook,)+) {
             const DELIVERIES: bool = $($hook::DELIVERIES)||+;
+            const OUTCOMES: bool = $($hook::OUTCOMES)||+;
 
             #[inline(always)]
             fn before_publish(&self, envelope: &mut MessageEnvelope<M>) -> Result<(), Rejection> {
