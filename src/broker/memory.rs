@@ -66,10 +66,14 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # Errors
     /// It was not published; the error says why, and has it.
     #[inline]
-    pub fn publish_blocking(&self, envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let (envelope, admitted) = self.services.admit(envelope)?;
+    pub fn publish_blocking(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
+        let admitted = match self.services.admit(&mut envelope) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
+        };
+        let reply = self.services.reply_in(&envelope);
         match self.publisher.publish(envelope) {
-            Ok(()) => admitted.published(),
+            Ok(()) => admitted.published(reply),
             Err(PublishError(envelope)) => return Err(admitted.closed(envelope)),
         }
         Ok(())
@@ -80,10 +84,14 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # Errors
     /// `Full` if there is none; else as [`publish_blocking`](Self::publish_blocking).
     #[inline]
-    pub fn try_publish(&self, envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let (envelope, admitted) = self.services.admit(envelope)?;
+    pub fn try_publish(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
+        let admitted = match self.services.admit(&mut envelope) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
+        };
+        let reply = self.services.reply_in(&envelope);
         match self.publisher.try_publish(envelope) {
-            Ok(()) => admitted.published(),
+            Ok(()) => admitted.published(reply),
             Err(TryPublishError::Closed(envelope)) => return Err(admitted.closed(envelope)),
             Err(TryPublishError::Full(envelope)) => {
                 admitted.refused(&Rejection::FULL);
@@ -183,10 +191,14 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
 impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
     type Error = BrokerError<M>;
 
-    async fn publish(&self, envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let (envelope, admitted) = self.services.admit(envelope)?;
+    async fn publish(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
+        let admitted = match self.services.admit(&mut envelope) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
+        };
+        let reply = self.services.reply_in(&envelope);
         match self.publisher.publish_async(envelope).await {
-            Ok(()) => admitted.published(),
+            Ok(()) => admitted.published(reply),
             Err(PublishError(envelope)) => return Err(admitted.closed(envelope)),
         }
         Ok(())

@@ -186,13 +186,19 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
 
     async fn ask(
         &self,
-        envelope: MessageEnvelope<M>,
+        mut envelope: MessageEnvelope<M>,
         timeout: Duration,
     ) -> Result<Answer<M>, BrokerError<M>> {
         let started = Instant::now();
         let deadline = started.checked_add(timeout);
-        let (envelope, caller) = self.enter(envelope, deadline)?;
-        let (envelope, admitted) = self.services().admit_request(envelope)?;
+        let caller = match self.enter(&mut envelope, deadline) {
+            Ok(caller) => caller,
+            Err(no_place) => return Err(self.no_place(envelope, no_place)),
+        };
+        let admitted = match self.services().admit(&mut envelope) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(self.services().refuse(envelope, refusal)),
+        };
         let asking = Asking::new(self.services(), caller, admitted, started);
         match self.services().config.timer {
             Timer::Thread => {
@@ -242,13 +248,19 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
 
     fn ask_blocking(
         &self,
-        envelope: MessageEnvelope<M>,
+        mut envelope: MessageEnvelope<M>,
         timeout: Duration,
     ) -> Result<Answer<M>, BrokerError<M>> {
         let started = Instant::now();
         let deadline = started.checked_add(timeout);
-        let (envelope, caller) = self.enter(envelope, deadline)?;
-        let (envelope, admitted) = self.services().admit_request(envelope)?;
+        let caller = match self.enter(&mut envelope, deadline) {
+            Ok(caller) => caller,
+            Err(no_place) => return Err(self.no_place(envelope, no_place)),
+        };
+        let admitted = match self.services().admit(&mut envelope) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(self.services().refuse(envelope, refusal)),
+        };
         let mut asking = Asking::new(self.services(), caller, admitted, started);
         match self.publisher().publish_timeout(envelope, timeout) {
             Ok(()) => asking.published(),
@@ -268,19 +280,22 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// Makes room for a request.
     fn enter(
         &self,
-        mut envelope: MessageEnvelope<M>,
+        envelope: &mut MessageEnvelope<M>,
         deadline: Option<Instant>,
-    ) -> Result<(MessageEnvelope<M>, Caller<'_, M>), BrokerError<M>> {
-        let table = self.services().table();
+    ) -> Result<Caller<'_, M>, NoPlace> {
         let mut header = envelope.metadata.header();
-        match table.enter(&mut header, deadline) {
-            Ok(caller) => {
-                envelope.metadata.correlation_id = header.correlation_id;
-                Ok((envelope, caller))
-            }
-            Err(NoPlace::Duplicate) => Err(BrokerError::DuplicateCorrelationId(envelope)),
-            Err(NoPlace::Full) => {
-                Err(BrokerError::TooManyRequests { envelope, limit: table.limit() })
+        let caller = self.services().table().enter(&mut header, deadline)?;
+        envelope.metadata.correlation_id = header.correlation_id;
+        Ok(caller)
+    }
+
+    #[cold]
+    fn no_place(&self, envelope: MessageEnvelope<M>, no_place: NoPlace) -> BrokerError<M> {
+        match no_place {
+            NoPlace::Duplicate => BrokerError::DuplicateCorrelationId(envelope),
+            NoPlace::Full => {
+                let limit = self.services().config.pending_requests;
+                BrokerError::TooManyRequests { envelope, limit }
             }
         }
     }
@@ -359,7 +374,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     fn published(&mut self) {
         if let Some(admitted) = self.admitted.take() {
-            admitted.published();
+            admitted.published(None);
         }
     }
 

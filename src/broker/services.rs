@@ -1,5 +1,6 @@
 //! What publishers and subscriptions of one in-memory broker share, beside the bus.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use crate::broker::broker::Message;
@@ -50,21 +51,14 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         self.requests.get()
     }
 
-    /// Asks the hooks for leave to publish a message, which may be a reply.
-    #[inline]
-    pub(crate) fn admit(
-        &self,
-        envelope: MessageEnvelope<M>,
-    ) -> Result<(MessageEnvelope<M>, Admitted<'_, M, H>), BrokerError<M>> {
-        let (envelope, mut admitted) = self.admit_request(envelope)?;
-        if envelope.metadata.correlation_id.is_some() {
-            admitted.reply = self.reply_in(&envelope);
-        }
-        Ok((envelope, admitted))
+    /// The reply that an envelope is, if it is one.
+    #[inline(always)]
+    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
+        if envelope.metadata.correlation_id.is_none() { None } else { self.find_reply(envelope) }
     }
 
-    /// The reply that an envelope is.
-    fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
+    #[inline(never)]
+    fn find_reply(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
         match self.table_if_used()?.find(&envelope.metadata.header()) {
             Found::Awaited(ticket) => {
                 Some(Reply { ticket: Some(ticket), envelope: envelope.clone() })
@@ -75,7 +69,7 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     }
 
     /// Hands a reply that has been published to its caller.
-    fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
+    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
         let handed = match ticket {
             Some(ticket) => self.table().reply(ticket, envelope),
             None => Err(envelope),
@@ -86,25 +80,37 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     }
 
     /// Asks the hooks for leave to publish; a message that gets it is `Admitted`.
-    #[inline]
-    pub(crate) fn admit_request(
+    #[inline(always)]
+    pub(crate) fn admit(
         &self,
-        mut envelope: MessageEnvelope<M>,
-    ) -> Result<(MessageEnvelope<M>, Admitted<'_, M, H>), BrokerError<M>> {
+        envelope: &mut MessageEnvelope<M>,
+    ) -> Result<Admitted<'_, M, H>, Refusal> {
         let metadata = &mut envelope.metadata;
         if metadata.timestamp.is_none() {
             metadata.timestamp = self.config.clock.now(metadata.ttl.is_some());
         }
         if metadata.is_expired() {
-            self.dead_letter(envelope.clone(), DeadLetterReason::Expired);
-            return Err(BrokerError::Expired(envelope));
+            return Err(Refusal::Expired);
         }
-        if let Err(rejection) = self.hooks.before_publish(&mut envelope) {
-            self.dead_letter(envelope.clone(), DeadLetterReason::Rejected(rejection.clone()));
-            return Err(BrokerError::rejected(envelope, rejection));
-        }
+        self.hooks.before_publish(envelope).map_err(Refusal::Rejected)?;
         let header = envelope.metadata.header();
-        Ok((envelope, Admitted { services: self, header, reply: None, is_settled: false }))
+        Ok(Admitted { services: self, header, is_settled: false, message: PhantomData })
+    }
+
+    /// Buries a message that was refused; what its publisher is told.
+    #[cold]
+    pub(crate) fn refuse(&self, envelope: MessageEnvelope<M>, refusal: Refusal) -> BrokerError<M> {
+        match refusal {
+            Refusal::Expired => {
+                self.dead_letter(envelope.clone(), DeadLetterReason::Expired);
+                BrokerError::Expired(envelope)
+            }
+            Refusal::Rejected(rejection) => {
+                let reason = DeadLetterReason::Rejected(rejection.clone());
+                self.dead_letter(envelope.clone(), reason);
+                BrokerError::rejected(envelope, rejection)
+            }
+        }
     }
 
     /// A message that nobody will handle.
@@ -134,23 +140,29 @@ impl<M: Message, H: Hook<M>> Deliveries<M> for Services<M, H> {
 pub(crate) struct Admitted<'a, M: Message, H: Hook<M>> {
     services: &'a Services<M, H>,
     pub(crate) header: MessageHeader,
-    reply: Option<Reply<M>>,
     is_settled: bool,
+    message: PhantomData<fn(M)>,
+}
+
+/// Why a message may not be published.
+pub(crate) enum Refusal {
+    Expired,
+    Rejected(Rejection),
 }
 
 /// A reply on its way to its caller; without a ticket it is late.
-struct Reply<M> {
+pub(crate) struct Reply<M> {
     ticket: Option<Ticket>,
     envelope: MessageEnvelope<M>,
 }
 
 impl<M: Message, H: Hook<M>> Admitted<'_, M, H> {
-    /// It has been published.
+    /// It has been published; if it was a reply, its caller gets it.
     #[inline(always)]
-    pub(crate) fn published(mut self) {
+    pub(crate) fn published(mut self, reply: Option<Reply<M>>) {
         self.is_settled = true;
         self.services.hooks.after_publish(&self.header);
-        if let Some(reply) = self.reply.take() {
+        if let Some(reply) = reply {
             self.services.reply(reply);
         }
     }
