@@ -11,12 +11,14 @@ mod ring;
 mod sync;
 mod wait;
 
+#[cfg(feature = "testing")]
+pub use broker::conformance;
 #[cfg(feature = "broker")]
 pub use broker::{
-    BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock, ConfigError, DeadLetter,
-    DeadLetterCounts, DeadLetterReason, InMemoryMessageBroker, Message, MessageBroker,
-    MessageStream, PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions,
-    Timer,
+    BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
+    ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
+    InMemoryMessageBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
+    PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,

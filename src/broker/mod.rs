@@ -7,10 +7,14 @@
 mod broker;
 mod builder;
 mod config;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod dead_letter;
+mod dynamic;
 mod error;
 mod memory;
 mod metrics;
+mod mock;
 mod pending;
 mod request;
 mod services;
@@ -23,8 +27,10 @@ pub use self::broker::{Message, MessageBroker};
 pub use self::builder::{BrokerBuilder, SubscribeOptions};
 pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
 pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
+pub use self::dynamic::{BoxError, BoxFuture, DynMessageBroker};
 pub use self::error::BrokerError;
 pub use self::memory::InMemoryMessageBroker;
 pub use self::metrics::{BrokerMetrics, RequestMetrics};
+pub use self::mock::MockMessageBroker;
 pub use self::request::{PendingRequest, RequestError};
 pub use self::stream::MessageStream;
