@@ -13,13 +13,16 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::broker::slot::{Examined, Generation, Slot};
+use crate::broker::slot::{Examined, Generation, Left, Replied, Slot};
 use crate::broker::timer::{Alarm, Watched};
 use crate::envelope::{CorrelationId, MessageEnvelope, MessageHeader, Unique, fresh_prefix};
 use crate::sync::{AtomicBool, AtomicUsize, Instant, Ordering, yield_now};
 
 /// Spreads numbers that follow each other: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Places for each request of the limit. The models make do with one, so that requests meet in it.
+const ROOM: usize = if cfg!(stentor_loom) { 1 } else { 2 };
 
 pub(crate) struct Table<M> {
     slots: Box<[CachePadded<Slot<M>>]>,
@@ -64,7 +67,7 @@ pub(crate) enum Found {
 
 impl<M> Table<M> {
     pub(crate) fn new(limit: usize) -> Self {
-        let places = (2 * limit).next_power_of_two();
+        let places = (ROOM * limit).next_power_of_two();
         Self {
             slots: (0..places).map(|_| CachePadded::new(Slot::new())).collect(),
             prefix: fresh_prefix(),
@@ -101,15 +104,15 @@ impl<M> Table<M> {
         request: &mut MessageHeader,
         deadline: Option<Instant>,
     ) -> Result<Caller<'_, M>, NoPlace> {
-        // Relaxed: it is a count, and the places have states of their own.
-        if self.pending.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.pending.fetch_sub(1, Ordering::Relaxed);
+        // Acquire: with `leave_room`, so that there is a place for whoever may have one.
+        if self.pending.fetch_add(1, Ordering::Acquire) >= self.limit {
+            self.leave_room();
             return Err(NoPlace::Full);
         }
         if let Some(id) = request.correlation_id
             && self.is_waiting(id)
         {
-            self.pending.fetch_sub(1, Ordering::Relaxed);
+            self.leave_room();
             return Err(NoPlace::Duplicate);
         }
         let ticket = self.claim(request.correlation_id.map_or(request.message_id.0, |id| id.0));
@@ -120,8 +123,14 @@ impl<M> Table<M> {
         Ok(Caller { table: self, ticket, has_waker: false, is_over: false })
     }
 
-    /// Takes the first free place from the one that is the name's own. There is one: fewer are taken
-    /// than the limit.
+    /// A place is free again, or was not taken.
+    fn leave_room(&self) {
+        // Release: the place is seen to be free by who counts it so.
+        self.pending.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Takes the first free place from the one that is the name's own. There is one, for all that are
+    /// taken are counted, but it may take a second look where others come and go.
     fn claim(&self, name: Unique) -> Ticket {
         loop {
             for distance in 0..self.slots.len() {
@@ -190,7 +199,14 @@ impl<M> Table<M> {
         ticket: Ticket,
         reply: MessageEnvelope<M>,
     ) -> Result<(), MessageEnvelope<M>> {
-        self.slots[ticket.index].reply(ticket.generation, reply)
+        match self.slots[ticket.index].reply(ticket.generation, reply) {
+            Replied::Handed => Ok(()),
+            Replied::Late(reply) => Err(reply),
+            Replied::Freed(reply) => {
+                self.leave_room();
+                Err(reply)
+            }
+        }
     }
 
     // ===== those who look on =====
@@ -254,7 +270,7 @@ impl<'a, M> Caller<'a, M> {
         if self.slot().is_ready(self.ticket.generation) {
             self.forget_waker();
             let reply = self.slot().take(self.ticket.generation)?;
-            self.is_over = true;
+            self.set_over();
             return Some(Heard::Reply(reply));
         }
         // Acquire: with `close`.
@@ -271,7 +287,7 @@ impl<'a, M> Caller<'a, M> {
             // The reply is being moved into its place.
             yield_now();
         }
-        self.is_over = true;
+        self.set_over();
         None
     }
 
@@ -281,11 +297,26 @@ impl<'a, M> Caller<'a, M> {
     }
 
     fn give_back(&mut self) -> Option<MessageEnvelope<M>> {
-        if std::mem::replace(&mut self.is_over, true) {
+        if self.is_over {
             return None;
         }
         self.forget_waker();
-        self.slot().leave(self.ticket.generation)
+        match self.slot().leave(self.ticket.generation) {
+            Left::Free(reply) => {
+                self.set_over();
+                reply
+            }
+            Left::ToReplier => {
+                self.is_over = true;
+                None
+            }
+        }
+    }
+
+    /// The place is free.
+    fn set_over(&mut self) {
+        self.is_over = true;
+        self.table.leave_room();
     }
 
     /// Takes the task's waker off: before the place is free, for then it may be another's.
@@ -299,7 +330,6 @@ impl<'a, M> Caller<'a, M> {
 impl<M> Drop for Caller<'_, M> {
     fn drop(&mut self) {
         drop(self.give_back());
-        self.table.pending.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

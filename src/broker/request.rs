@@ -73,7 +73,7 @@ impl<M> Error for RequestError<M> {}
 #[non_exhaustive]
 pub struct PendingRequest {
     /// Until when its caller waits; `None` for as long as it takes.
-    pub deadline: Option<std::time::Instant>,
+    pub deadline: Option<Instant>,
 }
 
 /// How a request ended.

@@ -99,6 +99,24 @@ pub(crate) enum Examined {
     Late,
 }
 
+/// How a caller has left.
+pub(crate) enum Left<M> {
+    /// The place is free; the reply, if it was there.
+    Free(Option<MessageEnvelope<M>>),
+    /// Whoever replies at this moment frees the place.
+    ToReplier,
+}
+
+/// What came of a reply.
+pub(crate) enum Replied<M> {
+    /// The caller has it.
+    Handed,
+    /// The request is over; here is the reply.
+    Late(MessageEnvelope<M>),
+    /// The caller left at this moment; here is the reply, and the place is free now.
+    Freed(MessageEnvelope<M>),
+}
+
 pub(crate) struct Slot<M> {
     state: State,
     correlation_id: Name,
@@ -180,14 +198,15 @@ impl<M> Slot<M> {
         self.state.change(generation, Phase::Waiting, Phase::Free, Ordering::Release)
     }
 
-    /// Gives up in any case; the reply, if it was there.
-    pub(crate) fn leave(&self, generation: Generation) -> Option<MessageEnvelope<M>> {
-        if self.give_up(generation)
-            || self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed)
-        {
-            return None;
+    /// Gives up in any case.
+    pub(crate) fn leave(&self, generation: Generation) -> Left<M> {
+        if self.give_up(generation) {
+            Left::Free(None)
+        } else if self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed) {
+            Left::ToReplier
+        } else {
+            Left::Free(self.take(generation))
         }
-        self.take(generation)
     }
 
     // ===== who replies =====
@@ -222,28 +241,24 @@ impl<M> Slot<M> {
         }
     }
 
-    /// Hands the reply to the caller; gives it back if the caller is gone.
-    pub(crate) fn reply(
-        &self,
-        generation: Generation,
-        reply: MessageEnvelope<M>,
-    ) -> Result<(), MessageEnvelope<M>> {
+    /// Hands the reply to the caller.
+    pub(crate) fn reply(&self, generation: Generation, reply: MessageEnvelope<M>) -> Replied<M> {
         // Acquire: the place was emptied before the caller opened it.
         if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Acquire) {
-            return Err(reply);
+            return Replied::Late(reply);
         }
         // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
         self.reply.with_mut(|place| unsafe { *place = Some(reply) });
         // SYNC POINT reply: it is in place for who loads `Ready`.
         if self.state.change(generation, Phase::Replying, Phase::Ready, Ordering::Release) {
             self.waker.wake();
-            return Ok(());
+            return Replied::Handed;
         }
         // SAFETY: the phase is `Left`: the caller is gone, and the place is still ours.
         let reply = self.reply.with_mut(|place| unsafe { (*place).take() });
         self.state.set(generation, Phase::Free);
         match reply {
-            Some(reply) => Err(reply),
+            Some(reply) => Replied::Freed(reply),
             None => unreachable!("nobody but us has touched the reply"),
         }
     }
