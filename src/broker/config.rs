@@ -60,12 +60,12 @@ impl Default for BrokerConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
-    /// By [`Timestamp::coarse`]: some 10 ns, and up to 4 ms late.
+    /// By [`Timestamp::coarse`]: some 10 ns, and up to 4 ms behind. Those with a ttl by `Precise`.
     #[default]
     Coarse,
     /// By [`Timestamp::now`]: some 60 ns.
     Precise,
-    /// They get none, except those with a ttl: these as by `Coarse`.
+    /// They get none. Those with a ttl do by `Precise`.
     Off,
 }
 
@@ -73,9 +73,10 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn now(self, expires: bool) -> Option<Timestamp> {
         match self {
+            _ if expires => Some(Timestamp::now()),
             Self::Coarse => Some(Timestamp::coarse()),
             Self::Precise => Some(Timestamp::now()),
-            Self::Off => expires.then(Timestamp::coarse),
+            Self::Off => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::broker::builder::{BrokerBuilder, SubscribeOptions};
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
 use crate::broker::metrics::{BrokerMetrics, RequestMetrics};
+use crate::broker::publishing::Publishing;
 use crate::broker::services::Services;
 use crate::broker::stream::MessageStream;
 use crate::bus::{Bus, PublishError, Publisher, Subscriber, TryPublishError};
@@ -67,14 +68,14 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// It was not published; the error says why, and has it.
     #[inline]
     pub fn publish_blocking(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let admitted = match self.services.admit(&mut envelope) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
-        };
-        let reply = self.services.reply_in(&envelope);
+        let services = &*self.services;
+        if let Err(refusal) = services.admit(&mut envelope) {
+            return Err(services.refuse(envelope, refusal));
+        }
+        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
         match self.publisher.publish(envelope) {
-            Ok(()) => admitted.published(reply),
-            Err(PublishError(envelope)) => return Err(admitted.closed(envelope)),
+            Ok(()) => services.published(&header, reply),
+            Err(PublishError(envelope)) => return Err(services.closed(envelope)),
         }
         Ok(())
     }
@@ -85,16 +86,16 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// `Full` if there is none; else as [`publish_blocking`](Self::publish_blocking).
     #[inline]
     pub fn try_publish(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let admitted = match self.services.admit(&mut envelope) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
-        };
-        let reply = self.services.reply_in(&envelope);
+        let services = &*self.services;
+        if let Err(refusal) = services.admit(&mut envelope) {
+            return Err(services.refuse(envelope, refusal));
+        }
+        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
         match self.publisher.try_publish(envelope) {
-            Ok(()) => admitted.published(reply),
-            Err(TryPublishError::Closed(envelope)) => return Err(admitted.closed(envelope)),
+            Ok(()) => services.published(&header, reply),
+            Err(TryPublishError::Closed(envelope)) => return Err(services.closed(envelope)),
             Err(TryPublishError::Full(envelope)) => {
-                admitted.refused(&Rejection::FULL);
+                services.let_out(&header, &Rejection::FULL);
                 return Err(BrokerError::Full(envelope));
             }
         }
@@ -191,17 +192,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
 impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
     type Error = BrokerError<M>;
 
-    async fn publish(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let admitted = match self.services.admit(&mut envelope) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Err(self.services.refuse(envelope, refusal)),
-        };
-        let reply = self.services.reply_in(&envelope);
-        match self.publisher.publish_async(envelope).await {
-            Ok(()) => admitted.published(reply),
-            Err(PublishError(envelope)) => return Err(admitted.closed(envelope)),
-        }
-        Ok(())
+    fn publish(
+        &self,
+        envelope: MessageEnvelope<M>,
+    ) -> impl Future<Output = Result<(), BrokerError<M>>> + Send {
+        Publishing::new(self, envelope)
     }
 
     async fn subscribe(&self) -> Result<MessageStream<M>, BrokerError<M>> {

@@ -16,6 +16,7 @@ mod memory;
 mod metrics;
 mod mock;
 mod pending;
+mod publishing;
 mod request;
 mod services;
 mod slot;

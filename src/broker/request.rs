@@ -13,7 +13,7 @@ use crate::broker::dead_letter::{DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::pending::{Caller, Heard, NoPlace};
-use crate::broker::services::{Admitted, Services};
+use crate::broker::services::Services;
 use crate::bus::{PublishError, PublishTimeoutError};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -195,11 +195,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             Ok(caller) => caller,
             Err(no_place) => return Err(self.no_place(envelope, no_place)),
         };
-        let admitted = match self.services().admit(&mut envelope) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Err(self.services().refuse(envelope, refusal)),
-        };
-        let asking = Asking::new(self.services(), caller, admitted, started);
+        if let Err(refusal) = self.services().admit(&mut envelope) {
+            return Err(self.services().refuse(envelope, refusal));
+        }
+        let header = envelope.metadata.header();
+        let asking = Asking::new(self.services(), caller, header, started);
         match self.services().config.timer {
             Timer::Thread => {
                 let mut watch = Watch { deadline, is_set: timeout.is_zero() };
@@ -257,11 +257,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             Ok(caller) => caller,
             Err(no_place) => return Err(self.no_place(envelope, no_place)),
         };
-        let admitted = match self.services().admit(&mut envelope) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Err(self.services().refuse(envelope, refusal)),
-        };
-        let mut asking = Asking::new(self.services(), caller, admitted, started);
+        if let Err(refusal) = self.services().admit(&mut envelope) {
+            return Err(self.services().refuse(envelope, refusal));
+        }
+        let header = envelope.metadata.header();
+        let mut asking = Asking::new(self.services(), caller, header, started);
         match self.publisher().publish_timeout(envelope, timeout) {
             Ok(()) => asking.published(),
             Err(PublishTimeoutError::Closed(envelope)) => return Err(asking.closed(envelope)),
@@ -355,8 +355,7 @@ impl Watch {
 struct Asking<'a, M: Message, H: Hook<M>> {
     services: &'a Services<M, H>,
     caller: Option<Caller<'a, M>>,
-    /// Until it is published.
-    admitted: Option<Admitted<'a, M, H>>,
+    is_published: bool,
     header: MessageHeader,
     started: Instant,
 }
@@ -365,26 +364,21 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     fn new(
         services: &'a Services<M, H>,
         caller: Caller<'a, M>,
-        admitted: Admitted<'a, M, H>,
+        header: MessageHeader,
         started: Instant,
     ) -> Self {
-        let header = admitted.header;
-        Self { services, caller: Some(caller), admitted: Some(admitted), header, started }
+        Self { services, caller: Some(caller), is_published: false, header, started }
     }
 
     fn published(&mut self) {
-        if let Some(admitted) = self.admitted.take() {
-            admitted.published(None);
-        }
+        self.is_published = true;
+        self.services.published(&self.header, None);
     }
 
     /// It could not be published, for the broker is closed.
     fn closed(mut self, envelope: MessageEnvelope<M>) -> BrokerError<M> {
-        if let Some(admitted) = self.admitted.take() {
-            admitted.refused(&Rejection::CLOSED);
-        }
         self.caller = None;
-        BrokerError::Closed(envelope)
+        self.services.closed(envelope)
     }
 
     fn poll_heard(&mut self, cx: &mut Context<'_>) -> Option<Heard<M>> {
@@ -415,9 +409,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         }
         drop(caller);
         self.services.counts.timed_out.add(1);
-        if self.admitted.is_none() {
-            self.tell(|request, after| Outcome::TimedOut { request, after });
-        }
+        self.tell(|request, after| Outcome::TimedOut { request, after });
         Answer::TimedOut
     }
 
@@ -427,9 +419,12 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         Answer::Reply(reply)
     }
 
+    /// Tells the hooks what came of it, or that it was not even published.
     #[inline(always)]
     fn tell<'b>(&'b self, outcome: impl FnOnce(&'b MessageHeader, Duration) -> Outcome<'b, M>) {
-        if H::OUTCOMES {
+        if !self.is_published {
+            self.services.let_out(&self.header, &Rejection::GIVEN_UP);
+        } else if H::OUTCOMES {
             let outcome = outcome(&self.header, self.started.elapsed());
             self.services.hooks.on_outcome(&outcome);
         }
@@ -441,10 +436,7 @@ impl<M: Message, H: Hook<M>> Drop for Asking<'_, M, H> {
         let Some(caller) = self.caller.take() else { return };
         let unread = caller.leave();
         self.services.counts.abandoned.add(1);
-        // Where it was not even published, dropping `admitted` says so.
-        if self.admitted.is_none() {
-            self.tell(|request, after| Outcome::Abandoned { request, after });
-        }
+        self.tell(|request, after| Outcome::Abandoned { request, after });
         if let Some(reply) = unread {
             self.services.dead_letter(reply, DeadLetterReason::LateReply);
         }

@@ -1,6 +1,5 @@
 //! What publishers and subscriptions of one in-memory broker share, beside the bus.
 
-use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use crate::broker::broker::Message;
@@ -69,7 +68,8 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     }
 
     /// Hands a reply that has been published to its caller.
-    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
+    #[inline(never)]
+    fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
         let handed = match ticket {
             Some(ticket) => self.table().reply(ticket, envelope),
             None => Err(envelope),
@@ -79,22 +79,39 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         }
     }
 
-    /// Asks the hooks for leave to publish; a message that gets it is `Admitted`.
+    /// Asks the hooks for leave to publish a message. One that gets it goes on to `published` or
+    /// `let_out`.
     #[inline(always)]
-    pub(crate) fn admit(
-        &self,
-        envelope: &mut MessageEnvelope<M>,
-    ) -> Result<Admitted<'_, M, H>, Refusal> {
+    pub(crate) fn admit(&self, envelope: &mut MessageEnvelope<M>) -> Result<(), Refusal> {
         let metadata = &mut envelope.metadata;
         if metadata.timestamp.is_none() {
             metadata.timestamp = self.config.clock.now(metadata.ttl.is_some());
-        }
-        if metadata.is_expired() {
+        } else if metadata.is_expired() {
             return Err(Refusal::Expired);
         }
-        self.hooks.before_publish(envelope).map_err(Refusal::Rejected)?;
-        let header = envelope.metadata.header();
-        Ok(Admitted { services: self, header, is_settled: false, message: PhantomData })
+        self.hooks.before_publish(envelope).map_err(Refusal::Rejected)
+    }
+
+    /// A message has been published; if it was a reply, its caller gets it.
+    #[inline(always)]
+    pub(crate) fn published(&self, header: &MessageHeader, reply: Option<Reply<M>>) {
+        self.hooks.after_publish(header);
+        if let Some(reply) = reply {
+            self.reply(reply);
+        }
+    }
+
+    /// A message that was admitted has not been published.
+    #[inline(always)]
+    pub(crate) fn let_out(&self, header: &MessageHeader, rejection: &Rejection) {
+        self.hooks.on_reject(header, rejection);
+    }
+
+    /// The same, for the broker is closed.
+    #[cold]
+    pub(crate) fn closed(&self, envelope: MessageEnvelope<M>) -> BrokerError<M> {
+        self.let_out(&envelope.metadata.header(), &Rejection::CLOSED);
+        BrokerError::Closed(envelope)
     }
 
     /// Buries a message that was refused; what its publisher is told.
@@ -136,14 +153,6 @@ impl<M: Message, H: Hook<M>> Deliveries<M> for Services<M, H> {
     }
 }
 
-/// A message that the hooks have let pass: they are told what came of it, also if the publisher gives up.
-pub(crate) struct Admitted<'a, M: Message, H: Hook<M>> {
-    services: &'a Services<M, H>,
-    pub(crate) header: MessageHeader,
-    is_settled: bool,
-    message: PhantomData<fn(M)>,
-}
-
 /// Why a message may not be published.
 pub(crate) enum Refusal {
     Expired,
@@ -154,38 +163,4 @@ pub(crate) enum Refusal {
 pub(crate) struct Reply<M> {
     ticket: Option<Ticket>,
     envelope: MessageEnvelope<M>,
-}
-
-impl<M: Message, H: Hook<M>> Admitted<'_, M, H> {
-    /// It has been published; if it was a reply, its caller gets it.
-    #[inline(always)]
-    pub(crate) fn published(mut self, reply: Option<Reply<M>>) {
-        self.is_settled = true;
-        self.services.hooks.after_publish(&self.header);
-        if let Some(reply) = reply {
-            self.services.reply(reply);
-        }
-    }
-
-    /// It has not, for the broker is closed.
-    #[cold]
-    pub(crate) fn closed(self, envelope: MessageEnvelope<M>) -> BrokerError<M> {
-        self.refused(&Rejection::CLOSED);
-        BrokerError::Closed(envelope)
-    }
-
-    /// It has not.
-    pub(crate) fn refused(mut self, rejection: &Rejection) {
-        self.is_settled = true;
-        self.services.hooks.on_reject(&self.header, rejection);
-    }
-}
-
-impl<M: Message, H: Hook<M>> Drop for Admitted<'_, M, H> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.is_settled {
-            self.services.hooks.on_reject(&self.header, &Rejection::GIVEN_UP);
-        }
-    }
 }

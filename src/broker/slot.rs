@@ -158,8 +158,8 @@ impl<M> Slot<M> {
         let next = Generation(generation.0 + 1);
         let word = |generation: Generation, phase| generation.0 << PHASE_BITS | phase as u64;
         let (from, to) = (word(generation, Phase::Free), word(next, Phase::Setting));
-        // Acquire: whoever freed the place is done with the reply in it.
-        let claimed = self.state.0.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed);
+        // Relaxed: the load has acquired the free place, and with it that it is empty.
+        let claimed = self.state.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
         // Orders the names that follow after the change of state, for `examine`.
         fence(Ordering::Release);
         claimed.is_ok().then_some(next)
@@ -195,7 +195,8 @@ impl<M> Slot<M> {
 
     /// Gives up, unless a reply is there or on its way: then false.
     pub(crate) fn give_up(&self, generation: Generation) -> bool {
-        self.state.change(generation, Phase::Waiting, Phase::Free, Ordering::Release)
+        // Relaxed: nothing has been in the place, and the change goes on with what `open` has released.
+        self.state.change(generation, Phase::Waiting, Phase::Free, Ordering::Relaxed)
     }
 
     /// Gives up in any case.
@@ -243,8 +244,8 @@ impl<M> Slot<M> {
 
     /// Hands the reply to the caller.
     pub(crate) fn reply(&self, generation: Generation, reply: MessageEnvelope<M>) -> Replied<M> {
-        // Acquire: the place was emptied before the caller opened it.
-        if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Acquire) {
+        // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
+        if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {
             return Replied::Late(reply);
         }
         // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
