@@ -1,7 +1,5 @@
 //! The brokers of this crate do what every broker has to do.
 
-#![cfg(feature = "testing")]
-
 use futures_executor::block_on;
 use stentor::conformance::{Backend, run};
 use stentor::{InMemoryMessageBroker, MockMessageBroker};

@@ -10,7 +10,9 @@ use std::time::Duration;
 use loom::future::block_on;
 use loom::thread::spawn;
 use loom_tests::broker;
-use stentor::{BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker, MessageEnvelope};
+use stentor::{
+    ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
+};
 
 type Broker = InMemoryMessageBroker<u64>;
 
@@ -117,6 +119,28 @@ fn reply_never_answers_the_next_request() {
         broker.publish_blocking(second.reply(2)).unwrap();
         assert_eq!(block_on(asking).unwrap().unwrap().message, 2);
         replying.join().unwrap();
+    });
+}
+
+#[test]
+fn late_reply_is_known_though_its_place_is_taken_again() {
+    loom::model(|| {
+        let broker = broker();
+        let mut stream = broker.subscribe_blocking().unwrap();
+        let ask = || {
+            let question = MessageEnvelope::new(0).with_reply_to(ActorAddress::new());
+            broker.request::<u64>(question, LONG)
+        };
+        let replying = {
+            let mut asking = pin!(ask());
+            poll_once!(asking);
+            let question = stream.try_recv().unwrap();
+            reply(&broker, &question, 1)
+        };
+        let mut asking = pin!(ask());
+        let _ = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 1);
     });
 }
 
