@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use stentor::{
-    Bus, Clock, Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope, MessageHeader,
-    MessageStream, Rejection,
+    ActorAddress, Bus, Clock, Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
+    MessageHeader, MessageStream, Rejection, SubscribeOptions,
 };
 use support::Message;
 
@@ -124,57 +124,59 @@ fn deliver(c: &mut Criterion) {
     group.finish();
 }
 
-/// Asks in turn, on one thread that runs both sides.
+/// Asks in turn, on one thread that runs both sides as tasks.
 fn request(c: &mut Criterion) {
     let mut group = support::group(c, "broker/request, one thread");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+    type Ask = (Envelope, tokio::sync::oneshot::Sender<Envelope>);
+    let (sender, mut requests) = tokio::sync::mpsc::channel::<Ask>(64);
+    let answering = runtime.spawn(async move {
+        while let Some((request, reply)) = requests.recv().await {
+            drop(reply.send(request));
+        }
+    });
     group.bench_function("tokio mpsc + oneshot", |b| {
         b.iter_custom(|iters| {
             support::scaled(iters, REQUESTS, || {
                 runtime.block_on(async {
-                    type Ask = (Envelope, tokio::sync::oneshot::Sender<Envelope>);
-                    let (sender, mut requests) = tokio::sync::mpsc::channel::<Ask>(64);
-                    let answering = tokio::spawn(async move {
-                        while let Some((request, reply)) = requests.recv().await {
-                            drop(reply.send(request));
-                        }
-                    });
                     for n in 0..REQUESTS {
                         let (reply, answer) = tokio::sync::oneshot::channel();
                         sender.send((MessageEnvelope::new([n; 8]), reply)).await.unwrap();
                         black_box(answer.await.unwrap());
                     }
-                    drop(sender);
-                    answering.await.unwrap();
                 });
             })
         });
+    });
+    drop(sender);
+    runtime.block_on(answering).unwrap();
+
+    let broker = InMemoryMessageBroker::<Message>::builder().capacity(64).build();
+    let service = ActorAddress::new();
+    // Every subscriber sees the replies, too; this one passes over them where they lie.
+    let options = SubscribeOptions::new().filter(move |e| e.metadata.recipient == Some(service));
+    let mut requests = broker.subscribe_with(options).unwrap();
+    let bus = broker.clone();
+    let answering = runtime.spawn(async move {
+        while let Some(request) = requests.recv().await {
+            bus.publish(request.reply(request.message)).await.unwrap();
+        }
     });
     group.bench_function("stentor", |b| {
         b.iter_custom(|iters| {
             support::scaled(iters, REQUESTS, || {
                 runtime.block_on(async {
-                    let broker = InMemoryMessageBroker::<Message>::builder().capacity(64).build();
-                    let mut requests = broker.subscribe().await.unwrap();
-                    let bus = broker.clone();
-                    let answering = tokio::spawn(async move {
-                        while let Some(request) = requests.recv().await {
-                            // It sees its own replies as well, as every subscriber does.
-                            if request.metadata.topic.is_none() && request.message[0] != u64::MAX {
-                                bus.publish(request.reply([u64::MAX; 8])).await.unwrap();
-                            }
-                        }
-                    });
                     for n in 0..REQUESTS {
-                        let question = MessageEnvelope::new([n; 8]);
+                        let question = MessageEnvelope::new([n; 8]).with_recipient(service);
                         black_box(broker.request::<Message>(question, LONG).await.unwrap());
                     }
-                    broker.shutdown();
-                    answering.await.unwrap();
                 });
             })
         });
     });
+    broker.shutdown();
+    runtime.block_on(answering).unwrap();
     group.finish();
 }
 

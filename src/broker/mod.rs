@@ -1,8 +1,7 @@
 //! Floor 6: brings envelopes from who publishes to all who subscribe. Knows the bus, envelopes and what
 //! ties a reply to its request, and nothing of actors and networks.
 
-#![expect(clippy::result_large_err, reason = "a message comes back without an allocation")]
-
+mod asking;
 #[expect(clippy::module_inception, reason = "the trait is what this floor is named after")]
 mod broker;
 mod builder;
