@@ -254,6 +254,23 @@ fn the_same_id_twice_is_refused() {
 }
 
 #[test]
+fn an_id_that_the_broker_gave_may_be_used_again() {
+    let broker = broker();
+    let mut stream = broker.subscribe_blocking().unwrap();
+    let given = {
+        asked!(broker, stream, MessageEnvelope::new(1) => request, seen);
+        std::hint::black_box(&mut request);
+        seen.metadata.correlation_id.unwrap()
+    };
+    // In the meantime another request is where it was.
+    asked!(broker, stream, MessageEnvelope::new(2) => other, _seen);
+    asked!(broker, stream, MessageEnvelope::new(3).with_correlation_id(given) => request, seen);
+    broker.publish_blocking(seen.reply(4)).unwrap();
+    assert!(poll_once(request.as_mut()).is_ready());
+    assert!(poll_once(other.as_mut()).is_pending());
+}
+
+#[test]
 fn a_thread_whose_time_is_out_has_its_request_back() {
     let broker = broker();
     let _stream = broker.subscribe_blocking().unwrap();

@@ -2,9 +2,9 @@
 //!
 //! A correlation id that the broker gives names the table (the prefix), a place and its generation, so the
 //! place is found at once, and a reply to a request that is over is known for what it is. A correlation id of the
-//! caller's is looked for from the place that its hash names, as far as any has been put from its
-//! own; there is room for twice the limit, so that is not far. If such a request is over, that is
-//! known until its place is taken again.
+//! caller's is looked for from the place that its hash names, as far as any has been put behind its own; there
+//! is room for twice the limit, so that is not far. If such a request is over, that is known until its place is
+//! taken again.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -30,14 +30,21 @@ pub(crate) struct Table<M> {
     prefix: NonZeroU64,
     /// The most requests at a time.
     limit: usize,
-    /// How many there are.
-    pending: CachePadded<AtomicUsize>,
-    /// How far from its own place any request has been put.
+    room: CachePadded<Room>,
+    /// How far behind its own place any request has been put.
     farthest: AtomicUsize,
     closed: AtomicBool,
     /// What deadlines are counted from.
     epoch: Instant,
     pub(crate) alarm: Arc<Alarm>,
+}
+
+/// What changes with every request.
+struct Room {
+    /// How many there are.
+    pending: AtomicUsize,
+    /// The place that was freed last.
+    freed: AtomicUsize,
 }
 
 /// Why a request found no place.
@@ -72,7 +79,10 @@ impl<M> Table<M> {
             slots: (0..places).map(|_| CachePadded::new(Slot::new())).collect(),
             prefix: fresh_prefix(),
             limit,
-            pending: CachePadded::new(AtomicUsize::new(0)),
+            room: CachePadded::new(Room {
+                pending: AtomicUsize::new(0),
+                freed: AtomicUsize::new(0),
+            }),
             farthest: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             epoch: Instant::now(),
@@ -81,7 +91,7 @@ impl<M> Table<M> {
     }
 
     pub(crate) fn pending(&self) -> usize {
-        self.pending.load(Ordering::Relaxed)
+        self.room.pending.load(Ordering::Relaxed)
     }
 
     /// A deadline as it is kept in a place.
@@ -105,7 +115,7 @@ impl<M> Table<M> {
         deadline: Option<Instant>,
     ) -> Result<Caller<'_, M>, NoPlace> {
         // Acquire: with `leave_room`, so that there is a place for whoever may have one.
-        if self.pending.fetch_add(1, Ordering::Acquire) >= self.limit {
+        if self.room.pending.fetch_add(1, Ordering::Acquire) >= self.limit {
             self.leave_room();
             return Err(NoPlace::Full);
         }
@@ -115,41 +125,66 @@ impl<M> Table<M> {
             self.leave_room();
             return Err(NoPlace::Duplicate);
         }
-        let ticket = self.claim(request.correlation_id.map_or(request.message_id.0, |id| id.0));
-        if request.correlation_id.is_none() {
-            request.correlation_id = Some(self.assigned(ticket));
-        }
+        let ticket = match request.correlation_id {
+            Some(id) => self.claim_for(id.0),
+            None => {
+                // The place that was freed last is the one in the caches.
+                let (ticket, _) = self.claim(self.room.freed.load(Ordering::Relaxed));
+                request.correlation_id = Some(self.assigned(ticket));
+                ticket
+            }
+        };
         self.slots[ticket.index].open(ticket.generation, request, self.nanos(deadline));
         Ok(Caller { table: self, ticket, has_waker: false, is_over: false })
     }
 
-    /// A place is free again, or was not taken.
+    /// A request that was counted is not there, or not any more.
     fn leave_room(&self) {
         // Release: the place is seen to be free by who counts it so.
-        self.pending.fetch_sub(1, Ordering::Release);
+        self.room.pending.fetch_sub(1, Ordering::Release);
     }
 
-    /// Takes the first free place from the one that is the name's own. There is one, for all that are
-    /// taken are counted, but it may take a second look where others come and go.
-    fn claim(&self, name: Unique) -> Ticket {
+    /// The place of this index is free again.
+    fn leave_place(&self, index: usize) {
+        // Relaxed: a hint.
+        self.room.freed.store(index, Ordering::Relaxed);
+        self.leave_room();
+    }
+
+    /// Takes the first free place at or behind `home`, and says how far behind. There is one, for all that
+    /// are taken are counted, but it may take a second look where others come and go.
+    fn claim(&self, home: usize) -> (Ticket, usize) {
         loop {
             for distance in 0..self.slots.len() {
-                let index = self.place(name, distance);
+                let index = self.behind(home, distance);
                 if let Some(generation) = self.slots[index].try_claim() {
-                    // Relaxed: who replies has learnt of the request after this.
-                    if self.farthest.load(Ordering::Relaxed) < distance {
-                        self.farthest.fetch_max(distance, Ordering::Relaxed);
-                    }
-                    return Ticket { index, generation };
+                    return (Ticket { index, generation }, distance);
                 }
             }
         }
     }
 
-    /// The place so far from the name's own.
-    fn place(&self, name: Unique, distance: usize) -> usize {
-        let hash = (name.number ^ name.prefix.get().rotate_left(32)).wrapping_mul(SPREAD);
-        ((hash >> 32) as usize + distance) & (self.slots.len() - 1)
+    /// Takes a place for a request that brought its correlation id: where a reply is looked for.
+    fn claim_for(&self, id: Unique) -> Ticket {
+        let (ticket, distance) = self.claim(self.home(id));
+        // Relaxed: who replies has learnt of the request after this.
+        if self.farthest.load(Ordering::Relaxed) < distance {
+            self.farthest.fetch_max(distance, Ordering::Relaxed);
+        }
+        ticket
+    }
+
+    /// The place that a correlation id names, if it was given here, or its hash.
+    fn home(&self, id: Unique) -> usize {
+        if id.prefix == self.prefix {
+            return id.number as usize & (self.slots.len() - 1);
+        }
+        let hash = (id.number ^ id.prefix.get().rotate_left(32)).wrapping_mul(SPREAD);
+        (hash >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    fn behind(&self, home: usize, distance: usize) -> usize {
+        (home + distance) & (self.slots.len() - 1)
     }
 
     /// The correlation id of a request that brought none: generation and place.
@@ -187,10 +222,8 @@ impl<M> Table<M> {
 
     /// The places where a request of this id may be.
     fn places_of(&self, id: Unique) -> impl Iterator<Item = usize> {
-        let own = id.prefix == self.prefix;
-        let assigned = id.number as usize & (self.slots.len() - 1);
-        let farthest = if own { 0 } else { self.farthest.load(Ordering::Relaxed) };
-        (0..=farthest).map(move |distance| if own { assigned } else { self.place(id, distance) })
+        let home = self.home(id);
+        (0..=self.farthest.load(Ordering::Relaxed)).map(move |distance| self.behind(home, distance))
     }
 
     /// Hands a reply to its caller; gives it back if that is gone.
@@ -203,7 +236,7 @@ impl<M> Table<M> {
             Replied::Handed => Ok(()),
             Replied::Late(reply) => Err(reply),
             Replied::Freed(reply) => {
-                self.leave_room();
+                self.leave_place(ticket.index);
                 Err(reply)
             }
         }
@@ -316,7 +349,7 @@ impl<'a, M> Caller<'a, M> {
     /// The place is free.
     fn set_over(&mut self) {
         self.is_over = true;
-        self.table.leave_room();
+        self.table.leave_place(self.ticket.index);
     }
 
     /// Takes the task's waker off: before the place is free, for then it may be another's.

@@ -46,7 +46,7 @@ impl<M: Message, H: Hook<M>> Future for Publishing<'_, M, H> {
 
     /// # Panics
     /// If it was ready before.
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let services = this.broker.services();
