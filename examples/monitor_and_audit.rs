@@ -37,8 +37,8 @@ fn main() -> Result<(), RouterError> {
         publisher.publish(Event::Heartbeat).expect("open");
     }
     for handler in router.shutdown(Drain::Yes).handlers {
-        let (outcome, handled, skipped) = (handler.outcome, handler.handled, handler.skipped);
-        println!("{:8} {outcome:?}: {handled} handled, {skipped} skipped", handler.name);
+        let (fate, handled, skipped) = (handler.fate, handler.handled, handler.skipped);
+        println!("{:8} {fate:?}: {handled} handled, {skipped} skipped", handler.name);
     }
     Ok(())
 }

@@ -1,22 +1,44 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "broker")]
+mod broker;
 mod bus;
+#[cfg(feature = "broker")]
+mod envelope;
+#[cfg(feature = "broker")]
+mod hook;
 mod ring;
 mod router;
 mod sync;
 mod wait;
 
+#[cfg(feature = "testing")]
+pub use broker::conformance;
+#[cfg(feature = "broker")]
+pub use broker::{
+    BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
+    ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
+    InMemoryMessageBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
+    PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
+};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
     TryPublishWithError, TryRecvError,
 };
+#[cfg(feature = "broker")]
+pub use envelope::{
+    ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
+    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+};
+#[cfg(feature = "broker")]
+pub use hook::{Hook, Outcome};
 pub use ring::cursor::Overflow;
 pub use router::{
-    All, ByRef, ByValue, Drain, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
-    HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, OnPanic, Outcome, PanicReport, Pin,
-    Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
-    ThreadStats, Topic, Upstream,
+    All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
+    HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, Narrowed, OnPanic, PanicReport,
+    Pin, Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
+    ThreadStats, Upstream,
 };
 pub use wait::strategy::{Step, Wait, WaitStrategy};

@@ -6,6 +6,8 @@
 //! unparking ([`Thread`]); the asymmetric fence is in [`asymmetric`].
 
 pub(crate) mod asymmetric;
+#[cfg(feature = "broker")]
+pub(crate) mod counter;
 
 #[cfg(any(stentor_loom, stentor_shuttle))]
 mod model;
@@ -41,6 +43,11 @@ mod cell {
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
+        #[cfg(feature = "broker")]
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
         #[inline(always)]
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())
@@ -57,6 +64,8 @@ mod cell {
 mod real {
     pub(crate) use super::cell::UnsafeCell;
     pub(crate) use arc_swap::ArcSwap;
+    #[cfg(feature = "broker")]
+    pub(crate) use atomic_waker::AtomicWaker;
     pub(crate) use crossbeam_channel::{Receiver, Sender, unbounded};
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::hint::spin_loop;

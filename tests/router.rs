@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use stentor::{
-    Batch, Bus, Drain, Handler, Outcome, Overflow, Pin, Pinned, Router, RouterError, Start,
+    Batch, Bus, Drain, Fate, Handler, Overflow, Pin, Pinned, Router, RouterError, Start,
     SubscribeError, WaitStrategy,
 };
 
@@ -51,7 +51,7 @@ fn hundred_handlers(threads: usize, wait: WaitStrategy) {
     let report = router.shutdown(Drain::Yes);
     assert_eq!(report.handlers.len(), 100);
     assert_eq!((report.handled(), report.left(), report.panics()), (100 * count, 0, 0));
-    assert!(report.handlers.iter().all(|handler| handler.outcome == Outcome::Drained));
+    assert!(report.handlers.iter().all(|handler| handler.fate == Fate::Drained));
     assert!(books.iter().all(|books| books.read() == all(count)));
 }
 
@@ -109,7 +109,7 @@ fn handlers_come_and_go_under_load_and_lose_nothing() {
                 thread::yield_now();
             }
             let report = handler.remove();
-            assert_eq!(report.outcome, Outcome::Removed);
+            assert_eq!(report.fate, Fate::Removed);
             // What it owned is gone, so this is all there will ever be.
             let seen = Arc::into_inner(seen).expect("the closure is dropped").into_inner().unwrap();
             assert_eq!(seen.0, report.handled);
@@ -319,10 +319,7 @@ fn handlers_end_with_the_bus() {
         thread::yield_now();
     }
     let stats = router.stats();
-    assert_eq!(
-        (stats.handlers[0].messages, stats.handlers[0].outcome),
-        (50, Some(Outcome::Closed))
-    );
+    assert_eq!((stats.handlers[0].messages, stats.handlers[0].fate), (50, Some(Fate::Closed)));
     assert_eq!(stats.threads[0].handlers, 0);
     let late = router.handle("late", |_| {});
     assert_eq!(late.remove().handled, 0);

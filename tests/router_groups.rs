@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use proptest::prelude::*;
-use stentor::{Bus, Drain, Group, HandlerHandle, Key, OnPanic, Outcome, Router, Start};
+use stentor::{Bus, Drain, Fate, Group, HandlerHandle, Key, OnPanic, Router, Start};
 
 /// Who handled a message: the member, by a number of its own, in the order of each member.
 type Log = Arc<Mutex<Vec<(u64, Message)>>>;
@@ -104,7 +104,7 @@ fn a_member_that_leaves_handles_what_was_its_own() {
     for round in 0..3 {
         (round * 50..round * 50 + 50).for_each(|n| publisher.publish(message(n)).unwrap());
         let report = group.members()[round as usize].clone().remove();
-        assert_eq!((report.outcome, report.left), (Outcome::Removed, 0));
+        assert_eq!((report.fate, report.left), (Fate::Removed, 0));
     }
     once_each(&log, 150);
     publisher.publish(message(1000)).unwrap();
@@ -132,7 +132,7 @@ fn what_a_dead_member_had_not_read_goes_to_the_others() {
     once_each(&log, 600);
     assert_eq!(report.panics(), 3);
     assert_eq!(report.left(), 0, "{report:?}");
-    let dead = report.handlers.iter().filter(|member| member.outcome == Outcome::Panicked).count();
+    let dead = report.handlers.iter().filter(|member| member.fate == Fate::Panicked).count();
     assert_eq!((dead, report.handled()), (3, 597));
     drop(group);
 }

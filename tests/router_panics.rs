@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use stentor::{Batch, Bus, Drain, Handler, OnPanic, Outcome, PanicReport, Router};
+use stentor::{Batch, Bus, Drain, Fate, Handler, OnPanic, PanicReport, Router};
 
 /// A router of one thread that notes the panics it is told of.
 fn noting(bus: &Bus<u64>) -> (Router<u64>, Arc<Mutex<Vec<PanicReport>>>) {
@@ -39,7 +39,7 @@ fn one_that_panics_is_removed_and_the_neighbours_lose_nothing() {
     let report = router.shutdown(Drain::Yes);
     assert_eq!(next.load(Ordering::Relaxed), 2000);
     let fragile = report.handler("fragile").unwrap();
-    assert_eq!((fragile.outcome, fragile.handled, fragile.panics), (Outcome::Panicked, 40, 1));
+    assert_eq!((fragile.fate, fragile.handled, fragile.panics), (Fate::Panicked, 40, 1));
     assert_eq!(fragile.last_panic.as_deref(), Some("forty"));
     let reports = reports.lock().unwrap();
     assert_eq!(reports.len(), 1);
@@ -136,7 +136,7 @@ fn filters_and_flushes_and_destructors_may_panic_as_well() {
     let books: Vec<_> =
         report.handlers.iter().map(|h| (h.handled, h.skipped, h.panics, h.left)).collect();
     assert_eq!(books[..2], [(4, 2, 2, 0), (4, 2, 2, 0)]);
-    assert_eq!((report.handlers[2].outcome, report.handlers[2].panics), (Outcome::Panicked, 2));
+    assert_eq!((report.handlers[2].fate, report.handlers[2].panics), (Fate::Panicked, 2));
     assert_eq!(reports.lock().unwrap().len(), 6);
 }
 
@@ -151,8 +151,8 @@ fn publishers_do_not_stall_on_one_that_panicked() {
         thread::yield_now();
     }
     let stats = router.stats();
-    assert_eq!((stats.handlers.len(), stats.handlers[0].outcome), (1, Some(Outcome::Panicked)));
-    assert_eq!(handler.remove().outcome, Outcome::Panicked);
+    assert_eq!((stats.handlers.len(), stats.handlers[0].fate), (1, Some(Fate::Panicked)));
+    assert_eq!(handler.remove().fate, Fate::Panicked);
     assert!(router.stats().handlers.is_empty(), "who was told of it need not keep it");
     assert!(bus.stats().subscribers.is_empty());
 }

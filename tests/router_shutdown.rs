@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use stentor::{Bus, Drain, Outcome, Router, Start};
+use stentor::{Bus, Drain, Fate, Router, Start};
 
 /// A handler that says when it has begun with a message, and waits to be let go on.
 fn gated() -> (Sender<()>, mpsc::Receiver<u64>, impl FnMut(&u64) + Send + 'static) {
@@ -44,7 +44,7 @@ fn draining_reads_what_was_published_before_and_no_more() {
     over.store(true, Ordering::Relaxed);
     publishing.join().unwrap();
     let handled: Vec<u64> = report.handlers.iter().map(|handler| handler.handled).collect();
-    assert!(report.handlers.iter().all(|handler| handler.outcome == Outcome::Drained));
+    assert!(report.handlers.iter().all(|handler| handler.fate == Fate::Drained));
     // They were added one after the other to a bus on which nothing was published yet, so they end alike.
     assert!(handled.iter().all(|count| *count == handled[0] && *count >= 1000), "{handled:?}");
 }
@@ -81,9 +81,9 @@ fn a_stuck_handler_holds_up_a_shutdown_only_for_the_time_given() {
     assert_eq!(begins.recv(), Ok(0));
     let report = router.shutdown(Drain::Within(Duration::from_millis(5)));
     let free = report.handler("free").unwrap();
-    assert_eq!((free.outcome, free.handled, free.left), (Outcome::Drained, 10, 0));
+    assert_eq!((free.fate, free.handled, free.left), (Fate::Drained, 10, 0));
     let stuck = report.handler("stuck").unwrap();
-    assert_eq!((stuck.outcome, stuck.handled, stuck.left), (Outcome::Stuck, 0, 10));
+    assert_eq!((stuck.fate, stuck.handled, stuck.left), (Fate::Stuck, 0, 10));
     drop(gate);
     // Its thread ends when it returns: the subscription goes with it.
     while !bus.stats().subscribers.is_empty() {
@@ -99,7 +99,7 @@ fn draining_within_time_is_draining() {
     router.handle("quick", |_: &u64| {});
     (0..50).for_each(|n| publisher.publish(n).unwrap());
     let report = router.shutdown(Drain::Within(Duration::from_secs(3600)));
-    assert_eq!((report.handled(), report.handlers[0].outcome), (50, Outcome::Drained));
+    assert_eq!((report.handled(), report.handlers[0].fate), (50, Fate::Drained));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_group_that_outlives_its_router_takes_nobody_in() {
     let member = group.members()[0].clone();
     router.shutdown(Drain::No);
     assert!(member.has_ended());
-    assert_eq!(member.remove().outcome, Outcome::Drained);
+    assert_eq!(member.remove().fate, Fate::Drained);
     let error = group.try_join(|_| {}).unwrap_err();
     assert_eq!(error.to_string(), "the router has been shut down");
     assert!(bus.stats().subscribers.is_empty());

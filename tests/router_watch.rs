@@ -91,7 +91,7 @@ fn batches_are_counted() {
     }
     let stats = handler.stats();
     assert_eq!((stats.batches, stats.largest_batch, stats.lag, stats.skipped), (4, 30, 0, 0));
-    assert_eq!(stats.outcome, None);
+    assert_eq!(stats.fate, None);
 }
 
 #[test]

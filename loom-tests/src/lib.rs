@@ -9,7 +9,7 @@ mod exploring;
 #[cfg(stentor_loom)]
 pub use exploring::{model, share_lane};
 
-use stentor::{Bus, RecvError, Step, Subscriber, Wait, WaitStrategy};
+use stentor::{Bus, Clock, InMemoryMessageBroker, RecvError, Step, Subscriber, Wait, WaitStrategy};
 
 /// Parks at once: pausing and yielding first would only be more to explore.
 struct Park;
@@ -28,6 +28,12 @@ pub fn parking() -> WaitStrategy {
 /// A bus whose threads park as soon as a look finds nothing.
 pub fn bus(capacity: usize) -> Bus<u64> {
     Bus::builder().capacity(capacity).wait(parking()).build()
+}
+
+/// A broker with room for one request, and none for log lines.
+pub fn broker() -> InMemoryMessageBroker<u64> {
+    let builder = InMemoryMessageBroker::builder().capacity(8).dead_letters(4).dead_letter_logs(0);
+    builder.pending_requests(1).clock(Clock::Off).wait(WaitStrategy::custom(Park)).build()
 }
 
 /// All that a subscription receives until it is over: the messages, how many it was told that it

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use loom::thread::{JoinHandle, spawn};
 use loom_tests::{bus, parking};
-use stentor::{Bus, Drain, Outcome, Publisher, Router};
+use stentor::{Bus, Drain, Fate, Publisher, Router};
 
 /// What handlers were called with. Not part of the model: it orders nothing.
 type Seen = Arc<Mutex<Vec<u64>>>;
@@ -60,7 +60,7 @@ fn handler_removed_from_a_running_thread() {
         // Full with one unread message: the publisher gets on only if the handler reads, or is gone.
         let publishing = publish(&bus, 2);
         let report = handler.remove();
-        assert_eq!(report.outcome, Outcome::Removed);
+        assert_eq!(report.fate, Fate::Removed);
         let handled = Arc::into_inner(seen).expect("the closure is gone").into_inner().unwrap();
         assert_eq!(handled, (0..report.handled).collect::<Vec<_>>());
         drop((publishing.join().unwrap(), router));
@@ -151,7 +151,7 @@ fn member_that_leaves_against_a_publisher() {
         let group = router.group("g").handlers([note(&seen), note(&seen)]);
         let publishing = publish(&bus, 2);
         let report = group.members()[0].clone().remove();
-        assert_eq!((report.outcome, report.left), (Outcome::Removed, 0));
+        assert_eq!((report.fate, report.left), (Fate::Removed, 0));
         let publisher = publishing.join().unwrap();
         router.shutdown(Drain::Yes);
         let mut handled = seen.lock().unwrap().clone();

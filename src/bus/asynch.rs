@@ -83,6 +83,59 @@ impl<T> Drop for Registration<'_, T> {
     }
 }
 
+/// How far a task has got with waiting for room: for futures that are written by hand.
+#[cfg(feature = "broker")]
+#[derive(Default)]
+pub(crate) struct RoomWait {
+    key: Option<Key>,
+    has_yielded: bool,
+}
+
+#[cfg(feature = "broker")]
+impl<T> Publisher<T> {
+    /// Publishes `message`, if it is there, or leaves it and the task's waker until there is room.
+    #[inline(always)]
+    pub(crate) fn poll_publish(
+        &self,
+        message: &mut Option<T>,
+        wait: &mut RoomWait,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError<T>>> {
+        if let Some(reserved) = self.core.ring.reserve()
+            && let Some(message) = message.take()
+        {
+            self.core.publish_reserved(reserved, message);
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_publish_slowly(message, wait, cx)
+    }
+
+    #[inline(never)]
+    fn poll_publish_slowly(
+        &self,
+        message: &mut Option<T>,
+        wait: &mut RoomWait,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError<T>>> {
+        if wait.key.is_none() {
+            if let Some(published) = self.core.try_publish_from(message) {
+                return Poll::Ready(published);
+            }
+            wait.key = Some(self.core.new_key());
+        }
+        let key = wait.key.unwrap_or_default();
+        Unsent { core: &self.core, message }.poll(key, &mut wait.has_yielded, cx)
+    }
+
+    /// The task does not wait any more.
+    #[inline(always)]
+    pub(crate) fn cancel_wait(&self, wait: &mut RoomWait) {
+        if let Some(key) = wait.key.take() {
+            self.core.room.cancel(key);
+        }
+    }
+}
+
 impl<T> Publisher<T> {
     /// Publishes; waits, as a task, while a lossless subscriber is a whole ring behind.
     ///
@@ -259,6 +312,14 @@ impl<T> Subscriber<T> {
         TryRecvError::settle(self.peek())
     }
 
+    /// As [`readable`](Self::readable), for one who polls and leaves the waker where it is.
+    pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
+        match self.peek_within_budget() {
+            Some(found) => Poll::Ready(found),
+            None => self.poll_readable(cx),
+        }
+    }
+
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         if self.budget == 0 {
             self.budget = COOPERATION;
@@ -290,11 +351,7 @@ impl<T: Clone> Stream for Subscriber<T> {
     /// `DropOldest` subscription loses on the way is counted in [`missed`](Subscriber::missed).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            let found = match self.peek_within_budget() {
-                Some(found) => found,
-                None => ready!(self.poll_readable(cx)),
-            };
-            match found.and_then(|()| self.take_one()) {
+            match ready!(self.poll_look(cx)).and_then(|()| self.take_one()) {
                 Ok(message) => return Poll::Ready(Some(message)),
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Evicted(_) | RecvError::Closed) => return Poll::Ready(None),

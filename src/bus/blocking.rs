@@ -323,7 +323,10 @@ impl<T> Subscriber<T> {
 
     /// Waits until a look settles the matter; `None` if the deadline comes first.
     #[inline]
-    fn wait_readable(&mut self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
+    pub(crate) fn wait_readable(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Option<Result<(), RecvError>> {
         match TryRecvError::settle(self.peek()) {
             Some(found) => Some(found),
             None => self.wait_slowly(deadline),

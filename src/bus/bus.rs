@@ -109,6 +109,11 @@ impl<T> Bus<T> {
         self.core.ring.sequencer.head()
     }
 
+    /// How many subscriptions there are, without a lock.
+    pub fn subscribers(&self) -> usize {
+        self.core.ring.sequencer.gate.len()
+    }
+
     /// How the bus and its subscribers are doing. Takes the lock of subscribing, never one of
     /// publishing or receiving.
     pub fn stats(&self) -> BusStats {

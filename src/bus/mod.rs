@@ -12,6 +12,8 @@ mod publisher;
 mod stats;
 mod subscriber;
 
+#[cfg(feature = "broker")]
+pub(crate) use self::asynch::RoomWait;
 pub use self::batch::{Batch, BatchIter};
 pub use self::builder::{BusBuilder, Start, SubscriberBuilder};
 pub use self::bus::Bus;

@@ -45,6 +45,11 @@ impl Gate {
         self.list.store(Arc::new(list));
     }
 
+    /// How many cursors there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.load().len()
+    }
+
     /// The lowest place of any cursor, at most `ceiling()`.
     ///
     /// Lossy cursors below `need` are moved out of the way, unless a lossless one is there as well:

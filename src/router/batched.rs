@@ -6,7 +6,7 @@ use std::sync::Arc as StdArc;
 use crate::bus::{Batch, Subscriber};
 use crate::router::meter::Lap;
 use crate::router::record::Record;
-use crate::router::report::Outcome;
+use crate::router::report::Fate;
 use crate::router::select::Select;
 use crate::router::work::{Payload, Turn, Work, discard, unread};
 
@@ -36,7 +36,7 @@ where
             return Ok(());
         }
         let is_last = self.subscriber.core.ring.sequencer.end() == Some(self.refused);
-        Err(if is_last { Turn::Over(Outcome::Closed) } else { Turn::Refused })
+        Err(if is_last { Turn::Over(Fate::Closed) } else { Turn::Refused })
     }
 
     /// How many messages of a batch come before the first that is wanted, or is not. A filter that panics

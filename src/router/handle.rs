@@ -50,7 +50,7 @@ impl<T> HandlerHandle<T> {
     /// Whether it has ended, by itself or because it was asked to. Then it will not be called any more,
     /// and what it owned is dropped.
     pub fn has_ended(&self) -> bool {
-        self.record.outcome().is_some()
+        self.record.fate().is_some()
     }
 
     /// Asks it to end after the batch it is in, and does not wait for that. A member of a group first
@@ -63,7 +63,7 @@ impl<T> HandlerHandle<T> {
     /// takes. What it has not read stays unread; nobody waits for it any more.
     ///
     /// Called on a thread of the router, it does not wait, and the report may say
-    /// [`Stuck`](crate::Outcome::Stuck).
+    /// [`Stuck`](crate::Fate::Stuck).
     pub fn remove(self) -> HandlerReport {
         self.stop();
         self.shared.common.wait_until(None, || self.has_ended());

@@ -7,7 +7,7 @@ use crate::router::key::Key;
 use crate::router::membership::{Duty, MayEnd, Membership, Seat};
 use crate::router::meter::Lap;
 use crate::router::record::Record;
-use crate::router::report::Outcome;
+use crate::router::report::Fate;
 use crate::router::work::{Handler, Turn, Work, deliver};
 use crate::sync::Arc;
 
@@ -48,7 +48,7 @@ where
         };
         let left = until.map_or(u64::MAX, |until| until.saturating_sub(subscriber.position()));
         if left == 0 {
-            return Turn::Over(Outcome::Removed);
+            return Turn::Over(Fate::Removed);
         }
         let mut batch = match subscriber.try_read(most.min(left as usize)) {
             Ok(batch) => batch,

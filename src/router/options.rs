@@ -12,7 +12,7 @@ use crate::router::handle::follow::On;
 use crate::router::handle::{HandlerHandle, Upstream};
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::OnPanic;
-use crate::router::select::{All, Filter, Select, Topic};
+use crate::router::select::{All, Filter, Narrowed, Select};
 use crate::router::shared::Shared;
 use crate::router::work::{Closure, Each, Handler, Work};
 use crate::sync::Arc;
@@ -75,12 +75,12 @@ impl<'r, T> HandlerBuilder<'r, T, All> {
     /// assert!(report.handlers.iter().all(|handler| (handler.handled, handler.skipped) == (1, 1)));
     /// # Ok::<(), stentor::RouterError>(())
     /// ```
-    pub fn topic<U, P>(self, find: P) -> HandlerBuilder<'r, T, Topic<P, U>>
+    pub fn topic<U, P>(self, find: P) -> HandlerBuilder<'r, T, Narrowed<P, U>>
     where
         U: ?Sized + 'static,
         P: Fn(&T) -> Option<&U> + Send + 'static,
     {
-        self.with(Topic(find, PhantomData))
+        self.with(Narrowed(find, PhantomData))
     }
 
     fn with<S>(self, select: S) -> HandlerBuilder<'r, T, S> {

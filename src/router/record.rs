@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::bus::core::Member;
 use crate::router::meter::{Clock, Count};
-use crate::router::report::{HandlerReport, OnPanic, Outcome};
+use crate::router::report::{Fate, HandlerReport, OnPanic};
 use crate::router::stats::HandlerStats;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
@@ -44,25 +44,25 @@ pub(crate) struct Counters {
 
 /// Whether a handler has ended, and how.
 struct Ending {
-    /// Messages it left unread; written before the outcome.
+    /// Messages it left unread; written before the fate.
     left: AtomicU64,
     /// 0 while it runs.
-    outcome: AtomicUsize,
+    fate: AtomicUsize,
 }
 
 impl Ending {
-    /// SYNC POINT router/outcome: whoever sees it sees all that the handler did. Only the first counts.
-    fn set(&self, outcome: Outcome, left: u64) {
-        if self.outcome.load(Ordering::Relaxed) == 0 {
+    /// SYNC POINT router/fate: whoever sees it sees all that the handler did. Only the first counts.
+    fn set(&self, fate: Fate, left: u64) {
+        if self.fate.load(Ordering::Relaxed) == 0 {
             self.left.store(left, Ordering::Relaxed);
-            self.outcome.store(outcome as usize, Ordering::Release);
+            self.fate.store(fate as usize, Ordering::Release);
         }
     }
 
-    /// SYNC POINT router/outcome.
-    fn get(&self) -> Option<(Outcome, u64)> {
-        let outcome = Outcome::from_code(self.outcome.load(Ordering::Acquire))?;
-        Some((outcome, self.left.load(Ordering::Relaxed)))
+    /// SYNC POINT router/fate.
+    fn get(&self) -> Option<(Fate, u64)> {
+        let fate = Fate::from_code(self.fate.load(Ordering::Acquire))?;
+        Some((fate, self.left.load(Ordering::Relaxed)))
     }
 }
 
@@ -110,7 +110,7 @@ impl Record {
             counters: CachePadded::new(counters),
             member,
             last_panic: Mutex::new(None),
-            ending: Ending { left: AtomicU64::new(0), outcome: AtomicUsize::new(0) },
+            ending: Ending { left: AtomicU64::new(0), fate: AtomicUsize::new(0) },
         }
     }
 
@@ -127,11 +127,11 @@ impl Record {
         }
     }
 
-    pub(crate) fn end(&self, outcome: Outcome, left: u64) {
-        self.ending.set(outcome, left);
+    pub(crate) fn end(&self, fate: Fate, left: u64) {
+        self.ending.set(fate, left);
     }
 
-    pub(crate) fn outcome(&self) -> Option<Outcome> {
+    pub(crate) fn fate(&self) -> Option<Fate> {
         Some(self.ending.get()?.0)
     }
 
@@ -164,18 +164,18 @@ impl Record {
             waiting: waiting.unwrap_or_default(),
             busy: Duration::from_nanos(counters.busy.get()),
             running: clock.since(counters.busy_since.get()),
-            outcome: ended.map(|(outcome, _)| outcome),
+            fate: ended.map(|(fate, _)| fate),
         }
     }
 
     /// What came of it. A handler that has not ended is called stuck; `head` is for its sake.
     pub(crate) fn report(&self, head: u64) -> HandlerReport {
-        let (outcome, left) = self.ending.get().unwrap_or((Outcome::Stuck, self.lag(head)));
+        let (fate, left) = self.ending.get().unwrap_or((Fate::Stuck, self.lag(head)));
         HandlerReport {
             id: self.id,
             name: self.name.clone(),
             group: self.group.clone(),
-            outcome,
+            fate,
             handled: self.counters.messages.get(),
             skipped: self.counters.skipped.get(),
             left,

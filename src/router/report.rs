@@ -13,7 +13,7 @@ pub enum Drain {
     /// Handlers end after the batch they are in. Waits for those batches.
     No,
     /// As `Yes` for so long, then as `No`. A handler that is even then still in its batch is left to itself
-    /// ([`Outcome::Stuck`]): its thread ends when it returns.
+    /// ([`Fate::Stuck`]): its thread ends when it returns.
     Within(Duration),
 }
 
@@ -34,7 +34,7 @@ pub enum OnPanic {
 /// How a handler has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Fate {
     /// The router was shut down, and it has read all that was published before.
     Drained = 1,
     /// The router was shut down, or dropped, before it had read everything.
@@ -51,12 +51,12 @@ pub enum Outcome {
     Stuck,
 }
 
-impl Outcome {
-    /// The outcome of this number; `None` for 0.
+impl Fate {
+    /// The fate of this number; `None` for 0.
     pub(crate) fn from_code(code: usize) -> Option<Self> {
-        use Outcome::{Closed, Drained, Evicted, Panicked, Removed, Stopped, Stuck};
+        use Fate::{Closed, Drained, Evicted, Panicked, Removed, Stopped, Stuck};
         let all = [Drained, Stopped, Removed, Closed, Evicted, Panicked, Stuck];
-        all.into_iter().find(|outcome| *outcome as usize == code)
+        all.into_iter().find(|fate| *fate as usize == code)
     }
 }
 
@@ -71,7 +71,7 @@ pub struct HandlerReport {
     /// The group it was a member of.
     pub group: Option<String>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub fate: Fate,
     /// Messages it was called with, and returned from.
     pub handled: u64,
     /// Messages it did not want, or that were another member's.

@@ -43,9 +43,9 @@ impl<T, P: Fn(&T) -> bool + Send + 'static> Select<T> for Filter<P> {
 
 /// Picks the part of each message that a closure finds in it.
 #[derive(Debug)]
-pub struct Topic<P, U: ?Sized>(pub(crate) P, pub(crate) std::marker::PhantomData<fn(&U)>);
+pub struct Narrowed<P, U: ?Sized>(pub(crate) P, pub(crate) std::marker::PhantomData<fn(&U)>);
 
-impl<T, U, P> Select<T> for Topic<P, U>
+impl<T, U, P> Select<T> for Narrowed<P, U>
 where
     U: ?Sized + 'static,
     P: Fn(&T) -> Option<&U> + Send + 'static,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::router::pin::Pinned;
 use crate::router::record::HandlerId;
-use crate::router::report::Outcome;
+use crate::router::report::Fate;
 
 /// A router at one moment. The numbers are read one after the other while its threads go on, so they
 /// need not add up to the last message; those of a handler are written once for each batch.
@@ -83,5 +83,5 @@ pub struct HandlerStats {
     /// For how long it has been in the batch that it is in.
     pub running: Option<Duration>,
     /// How it ended, if it has.
-    pub outcome: Option<Outcome>,
+    pub fate: Option<Fate>,
 }

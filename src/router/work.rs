@@ -8,7 +8,7 @@ use crate::bus::{Batch, Subscriber, TryRecvError};
 use crate::router::membership::MayEnd;
 use crate::router::meter::Lap;
 use crate::router::record::Record;
-use crate::router::report::Outcome;
+use crate::router::report::Fate;
 use crate::router::select::Select;
 
 /// A handler that has more to say than a closure: see
@@ -75,7 +75,7 @@ pub(crate) enum Turn {
     /// The user's code panicked; the message in which it did counts as read.
     Panicked(Payload),
     /// There will be nothing more to read.
-    Over(Outcome),
+    Over(Fate),
 }
 
 impl From<TryRecvError> for Turn {
@@ -84,8 +84,8 @@ impl From<TryRecvError> for Turn {
             TryRecvError::Empty => Self::Nothing,
             // Counted where it happened: in the cursor.
             TryRecvError::Lagged(_) => Self::Worked,
-            TryRecvError::Evicted(_) => Self::Over(Outcome::Evicted),
-            TryRecvError::Closed => Self::Over(Outcome::Closed),
+            TryRecvError::Evicted(_) => Self::Over(Fate::Evicted),
+            TryRecvError::Closed => Self::Over(Fate::Closed),
         }
     }
 }

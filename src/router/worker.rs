@@ -24,7 +24,7 @@ use crate::router::membership::MayEnd;
 use crate::router::meter::Lap;
 use crate::router::pin::Plan;
 use crate::router::record::{HandlerId, Record};
-use crate::router::report::{OnPanic, Outcome, PanicReport};
+use crate::router::report::{Fate, OnPanic, PanicReport};
 use crate::router::station::{Common, Station};
 use crate::router::work::{Payload, Turn, Work, discard};
 use crate::sync::{Arc, Ordering, Receiver};
@@ -68,11 +68,11 @@ impl Running {
     }
 
     /// Lets go of the subscription and of the user's code, then says so.
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, fate: Fate) {
         let Some(mut work) = self.work.take() else { return };
-        let taken_over = outcome == Outcome::Panicked && work.abandon();
-        let left = match outcome {
-            Outcome::Evicted => 0,
+        let taken_over = fate == Fate::Panicked && work.abandon();
+        let left = match fate {
+            Fate::Evicted => 0,
             _ if taken_over => 0,
             _ => work.left(self.until),
         };
@@ -80,12 +80,11 @@ impl Running {
             self.report(&payload);
             discard(payload);
         }
-        if outcome == Outcome::Removed {
+        if fate == Fate::Removed {
             self.common.records.lock().retain(|record| record.id != self.record.id);
         }
-        let outcome =
-            if outcome == Outcome::Stopped && left == 0 { Outcome::Drained } else { outcome };
-        self.record.end(outcome, left);
+        let fate = if fate == Fate::Stopped && left == 0 { Fate::Drained } else { fate };
+        self.record.end(fate, left);
         // Relaxed: it only helps to choose a thread.
         self.station().handlers.fetch_sub(1, Ordering::Relaxed);
         self.common.departures.ring();
@@ -125,7 +124,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.end(Outcome::Stopped);
+        self.end(Fate::Stopped);
     }
 }
 
@@ -135,14 +134,14 @@ fn turn_until(work: &mut Box<dyn Work>, until: u64, most: usize, lap: &mut Lap<'
     let left = until.saturating_sub(work.position());
     let may_end = if left == 0 { work.may_end(until) } else { MayEnd::NotYet };
     match may_end {
-        MayEnd::Yes => return Turn::Over(Outcome::Drained),
+        MayEnd::Yes => return Turn::Over(Fate::Drained),
         MayEnd::Later => return Turn::Nothing,
         MayEnd::NotYet => {}
     }
     match work.turn(most.min(left.max(1) as usize), lap) {
         // Places that hold no message are passed without work: look again.
         Turn::Nothing if left > 0 && work.position() >= until => Turn::Worked,
-        Turn::Refused => Turn::Over(Outcome::Stopped),
+        Turn::Refused => Turn::Over(Fate::Stopped),
         turn => turn,
     }
 }
@@ -225,19 +224,19 @@ impl<T> Worker<T> {
     #[cold]
     fn settle(&mut self, at: usize, turn: Turn) -> bool {
         let running = &mut self.handlers[at];
-        let outcome = match turn {
+        let fate = match turn {
             Turn::Nothing | Turn::Refused | Turn::Worked => return true,
-            Turn::Over(outcome) => outcome,
+            Turn::Over(fate) => fate,
             Turn::Panicked(payload) => {
                 running.report(&payload);
                 discard(payload);
                 if running.record.policy == OnPanic::Continue {
                     return true;
                 }
-                Outcome::Panicked
+                Fate::Panicked
             }
         };
-        running.end(outcome);
+        running.end(fate);
         self.handlers.remove(at);
         false
     }
@@ -267,7 +266,7 @@ impl<T> Worker<T> {
         };
         let running = &mut self.handlers[at];
         if running.work.as_mut().is_some_and(|work| work.leave()) {
-            running.end(Outcome::Removed);
+            running.end(Fate::Removed);
             self.handlers.remove(at);
         }
     }

@@ -1,0 +1,177 @@
+//! A request ends once: by its reply, by its time, by the broker, or by its caller; and its place comes
+//! back. The caller is polled once before the others start, so that its request is there.
+
+#![cfg(stentor_loom)]
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use loom::future::block_on;
+use loom::thread::spawn;
+use loom_tests::broker;
+use stentor::{
+    ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
+};
+
+type Broker = InMemoryMessageBroker<u64>;
+
+/// A wait that is never over.
+const LONG: Duration = Duration::from_secs(60);
+/// A wait that is over at the second look.
+const SHORT: Duration = Duration::from_millis(1);
+
+fn question() -> MessageEnvelope<u64> {
+    MessageEnvelope::new(0).with_correlation_id(CorrelationId::new())
+}
+
+/// Publishes a reply, on a thread of its own.
+fn reply(broker: &Broker, to: &MessageEnvelope<u64>, message: u64) -> loom::thread::JoinHandle<()> {
+    let (broker, reply) = (broker.clone(), to.reply(message));
+    spawn(move || broker.publish_blocking(reply).unwrap())
+}
+
+fn late(broker: &Broker) -> u64 {
+    broker.metrics().dead_letters.late_reply
+}
+
+macro_rules! poll_once {
+    ($future:ident) => {
+        assert!($future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    };
+}
+
+/// The only place is free, and works.
+fn expect_room(broker: &Broker) {
+    let question = question();
+    let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+    poll_once!(asking);
+    broker.publish_blocking(question.reply(9)).unwrap();
+    assert_eq!(block_on(asking).unwrap().unwrap().message, 9);
+    assert_eq!(broker.metrics().requests.pending, 0);
+}
+
+#[test]
+fn reply_wakes_its_caller() {
+    loom::model(|| {
+        let broker = broker();
+        let question = question();
+        let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+        poll_once!(asking);
+        let replying = reply(&broker, &question, 1);
+        assert_eq!(block_on(asking).unwrap().unwrap().message, 1);
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 0);
+    });
+}
+
+#[test]
+fn reply_against_time_out() {
+    loom::model(|| {
+        let broker = broker();
+        let question = question();
+        let answer = {
+            let mut asking = pin!(broker.publish_request::<u64>(question.clone(), SHORT));
+            poll_once!(asking);
+            let replying = reply(&broker, &question, 1);
+            let answer = block_on(asking).unwrap();
+            replying.join().unwrap();
+            answer
+        };
+        assert_eq!(late(&broker), u64::from(answer.is_none()));
+        expect_room(&broker);
+    });
+}
+
+#[test]
+fn reply_against_caller_that_leaves() {
+    loom::model(|| {
+        let broker = broker();
+        let question = question();
+        let replying = {
+            let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+            poll_once!(asking);
+            reply(&broker, &question, 1)
+        };
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 1);
+        expect_room(&broker);
+    });
+}
+
+#[test]
+fn reply_never_answers_the_next_request() {
+    loom::model(|| {
+        let broker = broker();
+        let (first, second) = (question(), question());
+        let replying = {
+            let mut asking = pin!(broker.publish_request::<u64>(first.clone(), LONG));
+            poll_once!(asking);
+            reply(&broker, &first, 1)
+        };
+        let mut asking = pin!(broker.publish_request::<u64>(second.clone(), LONG));
+        let polled = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let std::task::Poll::Ready(polled) = polled {
+            // The reply is just being moved into the only place.
+            assert!(matches!(polled, Err(BrokerError::TooManyRequests { limit: 1, .. })));
+            return replying.join().unwrap();
+        }
+        broker.publish_blocking(second.reply(2)).unwrap();
+        assert_eq!(block_on(asking).unwrap().unwrap().message, 2);
+        replying.join().unwrap();
+    });
+}
+
+#[test]
+fn late_reply_is_known_though_its_place_is_taken_again() {
+    loom::model(|| {
+        let broker = broker();
+        let mut stream = broker.subscribe_blocking().unwrap();
+        let ask = || {
+            let question = MessageEnvelope::new(0).with_reply_to(ActorAddress::new());
+            broker.request::<u64>(question, LONG)
+        };
+        let replying = {
+            let mut asking = pin!(ask());
+            poll_once!(asking);
+            let question = stream.try_recv().unwrap();
+            reply(&broker, &question, 1)
+        };
+        let mut asking = pin!(ask());
+        let _ = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 1);
+    });
+}
+
+#[test]
+fn one_of_two_replies_is_late() {
+    loom::model(|| {
+        let broker = broker();
+        let question = question();
+        let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+        poll_once!(asking);
+        let replying = reply(&broker, &question, 1);
+        broker.publish_blocking(question.reply(2)).unwrap();
+        let answer = block_on(asking).unwrap().unwrap().message;
+        assert!(answer == 1 || answer == 2);
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 1);
+    });
+}
+
+#[test]
+fn shutdown_wakes_callers() {
+    loom::model(|| {
+        let broker = broker();
+        let mut asking = pin!(broker.publish_request::<u64>(question(), LONG));
+        poll_once!(asking);
+        let closing = {
+            let broker = broker.clone();
+            spawn(move || broker.shutdown())
+        };
+        assert!(matches!(block_on(asking), Err(BrokerError::Closed(_))));
+        closing.join().unwrap();
+        assert_eq!(broker.metrics().requests.pending, 0);
+    });
+}

@@ -1,0 +1,36 @@
+//! Floor 6: brings envelopes from who publishes to all who subscribe. Knows the bus, envelopes and what
+//! ties a reply to its request, and nothing of actors and networks.
+
+mod asking;
+#[expect(clippy::module_inception, reason = "the trait is what this floor is named after")]
+mod broker;
+mod builder;
+mod config;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod dead_letter;
+mod dynamic;
+mod error;
+mod memory;
+mod metrics;
+mod mock;
+mod pending;
+mod publishing;
+mod request;
+mod services;
+mod slot;
+mod stream;
+mod subscription;
+mod timer;
+
+pub use self::broker::{Message, MessageBroker};
+pub use self::builder::{BrokerBuilder, SubscribeOptions};
+pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
+pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
+pub use self::dynamic::{BoxError, BoxFuture, DynMessageBroker};
+pub use self::error::BrokerError;
+pub use self::memory::InMemoryMessageBroker;
+pub use self::metrics::{BrokerMetrics, RequestMetrics};
+pub use self::mock::MockMessageBroker;
+pub use self::request::{PendingRequest, RequestError};
+pub use self::stream::MessageStream;

@@ -1,0 +1,196 @@
+//! Requests as their callers see them.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::broker::asking::Answer;
+use crate::broker::broker::Message;
+use crate::broker::error::BrokerError;
+use crate::broker::memory::InMemoryMessageBroker;
+use crate::envelope::MessageEnvelope;
+use crate::hook::Hook;
+use crate::sync::Instant;
+
+/// A request was not answered, and why.
+#[non_exhaustive]
+pub enum RequestError<M> {
+    /// No reply came in time (or there was no room to publish the request in time); here is the request.
+    TimedOut(MessageEnvelope<M>),
+    /// Nobody is subscribed; here is the request, which was not published.
+    NoSubscribers(MessageEnvelope<M>),
+    /// The broker is closed, or was before a reply came; here is the request.
+    Closed(MessageEnvelope<M>),
+    /// The reply is not of the type asked for; here is the reply.
+    Unexpected(MessageEnvelope<M>),
+    /// The request was not published; the error has it.
+    NotPublished(BrokerError<M>),
+}
+
+impl<M> RequestError<M> {
+    /// The request (or, if it is `Unexpected`, the reply).
+    pub fn into_envelope(self) -> Option<MessageEnvelope<M>> {
+        match self {
+            Self::TimedOut(envelope)
+            | Self::NoSubscribers(envelope)
+            | Self::Closed(envelope)
+            | Self::Unexpected(envelope) => Some(envelope),
+            Self::NotPublished(error) => error.into_envelope(),
+        }
+    }
+}
+
+impl<M> fmt::Display for RequestError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut(_) => "no reply came in time",
+            Self::NoSubscribers(_) => "nobody is subscribed who could reply",
+            Self::Closed(_) => "the broker is closed",
+            Self::Unexpected(_) => "the reply is not of the type asked for",
+            Self::NotPublished(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl<M> fmt::Debug for RequestError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestError({self})")
+    }
+}
+
+impl<M> Error for RequestError<M> {}
+
+/// A request that somebody waits for, as whoever should answer it sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingRequest {
+    /// Until when its caller waits; `None` for as long as it takes.
+    pub deadline: Option<Instant>,
+}
+
+impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
+    /// Publishes a request and waits, as a task, for its reply, for `timeout` in all. Without a correlation id
+    /// it is given one. See [`MessageBroker::publish_request`](crate::MessageBroker::publish_request) for
+    /// what counts as its reply.
+    ///
+    /// # Errors
+    /// It was not answered; the error says why, and has the request (or the unexpected reply).
+    ///
+    /// # Cancel safety
+    /// Dropping the future makes room for another request at once. The request may have been published; a
+    /// reply that still comes is a dead letter.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use stentor::{InMemoryMessageBroker, MessageBroker, MessageEnvelope};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let broker = InMemoryMessageBroker::<u64>::builder().build();
+    /// let mut requests = broker.subscribe().await.unwrap();
+    /// let replier = broker.clone();
+    /// let answering = std::thread::spawn(move || {
+    ///     let request = requests.recv_blocking().unwrap();
+    ///     replier.publish_blocking(request.reply(request.message + 1)).unwrap();
+    /// });
+    /// let reply = broker.request::<u64>(MessageEnvelope::new(41), Duration::from_secs(60)).await;
+    /// assert_eq!(reply.unwrap().message, 42);
+    /// # answering.join().unwrap();
+    /// # });
+    /// ```
+    pub async fn request<R>(
+        &self,
+        envelope: MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<MessageEnvelope<R>, RequestError<M>>
+    where
+        R: Message + TryFrom<M>,
+    {
+        if self.bus().subscribers() == 0 {
+            return Err(self.without_subscribers(envelope));
+        }
+        conclude(self.ask(&envelope, timeout).await, envelope)
+    }
+
+    /// As [`request`](Self::request), for a thread.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn request_blocking<R>(
+        &self,
+        envelope: MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<MessageEnvelope<R>, RequestError<M>>
+    where
+        R: Message + TryFrom<M>,
+    {
+        if self.bus().subscribers() == 0 {
+            return Err(self.without_subscribers(envelope));
+        }
+        conclude(self.ask_blocking(&envelope, timeout), envelope)
+    }
+
+    /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
+    /// may spare themselves the work.
+    pub fn pending(&self, request: &MessageEnvelope<M>) -> Option<PendingRequest> {
+        let table = self.services().table_if_used()?;
+        let deadline = table.deadline_of(request.metadata.correlation_id?)?;
+        Some(PendingRequest { deadline })
+    }
+
+    fn without_subscribers(&self, envelope: MessageEnvelope<M>) -> RequestError<M> {
+        if self.is_closed() {
+            RequestError::Closed(envelope)
+        } else {
+            RequestError::NoSubscribers(envelope)
+        }
+    }
+
+    pub(crate) async fn publish_request_as<R>(
+        &self,
+        envelope: MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+    where
+        R: Message + TryFrom<M>,
+    {
+        if envelope.metadata.correlation_id.is_none() {
+            return Err(BrokerError::MissingCorrelationId(envelope));
+        }
+        match self.ask(&envelope, timeout).await? {
+            Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
+            Answer::TimedOut => Ok(None),
+            Answer::Closed => Err(BrokerError::Closed(envelope)),
+        }
+    }
+}
+
+/// The answer of a request, as its caller wants it.
+fn conclude<M, R>(
+    asked: Result<Answer<M>, BrokerError<M>>,
+    request: MessageEnvelope<M>,
+) -> Result<MessageEnvelope<R>, RequestError<M>>
+where
+    M: Message,
+    R: Message + TryFrom<M>,
+{
+    match asked {
+        Ok(Answer::Reply(reply)) => convert(reply).map_err(RequestError::Unexpected),
+        Ok(Answer::TimedOut) => Err(RequestError::TimedOut(request)),
+        Ok(Answer::Closed) => Err(RequestError::Closed(request)),
+        Err(BrokerError::Closed(request)) => Err(RequestError::Closed(request)),
+        Err(error) => Err(RequestError::NotPublished(error)),
+    }
+}
+
+/// A reply as what was asked for; it comes back if it is not that.
+fn convert<M, R>(reply: MessageEnvelope<M>) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
+where
+    M: Message,
+    R: Message + TryFrom<M>,
+{
+    match R::try_from(reply.message.clone()) {
+        Ok(message) => Ok(MessageEnvelope { message, metadata: reply.metadata }),
+        Err(_) => Err(reply),
+    }
+}

@@ -1,0 +1,290 @@
+//! One place for a request that waits for its reply, and who may do what to it.
+//!
+//! | from | to | who, and when |
+//! |---|---|---|
+//! | `FREE` | `SETTING` | a caller has chosen the place; generation + 1 |
+//! | `SETTING` | `WAITING` | the same, once the names are in it |
+//! | `WAITING` | `REPLYING` | whoever publishes the reply |
+//! | `REPLYING` | `READY` | the same, once the reply is in it; then wakes the caller |
+//! | `READY` | `FREE` | the caller, once it has taken the reply out |
+//! | `WAITING` | `FREE` | the caller gives up: timed out, closed or dropped |
+//! | `REPLYING` | `LEFT` | the caller is dropped at just that moment |
+//! | `LEFT` | `FREE` | whoever publishes the reply, which is late |
+//!
+//! A reply and a caller that gives up both leave `WAITING` by compare-and-swap, so one of them is first;
+//! the generation keeps either from taking a later request for its own.
+
+use crate::envelope::{MessageEnvelope, MessageHeader, Unique};
+use crate::sync::{AtomicU64, AtomicWaker, Ordering, UnsafeCell, fence};
+
+/// Where a request is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+enum Phase {
+    Free,
+    Setting,
+    Waiting,
+    Replying,
+    Ready,
+    Left,
+}
+
+/// The lower bits of the state word are the phase.
+const PHASE_BITS: u32 = 3;
+const PHASES: [Phase; 6] =
+    [Phase::Free, Phase::Setting, Phase::Waiting, Phase::Replying, Phase::Ready, Phase::Left];
+
+/// Counts the requests that a place has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(pub(crate) u64);
+
+/// The state word: generation and phase.
+struct State(AtomicU64);
+
+impl State {
+    fn load(&self) -> (Generation, Phase) {
+        // SYNC POINT names: with what `open` releases. SYNC POINT reply: with `set_ready`.
+        let word = self.0.load(Ordering::Acquire);
+        (Generation(word >> PHASE_BITS), PHASES[(word & ((1 << PHASE_BITS) - 1)) as usize])
+    }
+
+    fn change(&self, generation: Generation, from: Phase, to: Phase, success: Ordering) -> bool {
+        let word = |phase| generation.0 << PHASE_BITS | phase as u64;
+        self.0.compare_exchange(word(from), word(to), success, Ordering::Relaxed).is_ok()
+    }
+
+    fn set(&self, generation: Generation, to: Phase) {
+        self.0.store(generation.0 << PHASE_BITS | to as u64, Ordering::Release);
+    }
+}
+
+/// A name that may be read while it is overwritten; whoever does so looks at the state again.
+struct Name {
+    prefix: AtomicU64,
+    number: AtomicU64,
+}
+
+impl Name {
+    fn new() -> Self {
+        Self { prefix: AtomicU64::new(0), number: AtomicU64::new(0) }
+    }
+
+    // Relaxed: ordered by the state word, see `Slot::examine`.
+
+    fn set(&self, name: Option<Unique>) {
+        self.prefix.store(name.map_or(0, |name| name.prefix.get()), Ordering::Relaxed);
+        self.number.store(name.map_or(0, |name| name.number), Ordering::Relaxed);
+    }
+
+    fn is(&self, name: Unique) -> bool {
+        self.number.load(Ordering::Relaxed) == name.number
+            && self.prefix.load(Ordering::Relaxed) == name.prefix.get()
+    }
+
+    fn is_some(&self) -> bool {
+        self.prefix.load(Ordering::Relaxed) != 0
+    }
+}
+
+/// What an envelope is to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Examined {
+    /// The request here has, or had, another correlation id.
+    Unrelated,
+    /// The ids are the same, but it is the request itself, or is sent on to somebody else.
+    NotTheReply,
+    /// It is the reply that the caller waits for.
+    Awaited(Generation),
+    /// It is a reply, and the request is over.
+    Late,
+}
+
+/// How a caller has left.
+pub(crate) enum Left<M> {
+    /// The place is free; the reply, if it was there.
+    Free(Option<MessageEnvelope<M>>),
+    /// Whoever replies at this moment frees the place.
+    ToReplier,
+}
+
+/// What came of a reply.
+pub(crate) enum Replied<M> {
+    /// The caller has it.
+    Handed,
+    /// The request is over; here is the reply.
+    Late(MessageEnvelope<M>),
+    /// The caller left at this moment; here is the reply, and the place is free now.
+    Freed(MessageEnvelope<M>),
+}
+
+pub(crate) struct Slot<M> {
+    state: State,
+    correlation_id: Name,
+    message_id: Name,
+    /// The address a reply goes to, if the request names one.
+    back: Name,
+    /// See the clock of the table; `u64::MAX` for never.
+    deadline: AtomicU64,
+    /// The caller's.
+    pub(crate) waker: AtomicWaker,
+    reply: UnsafeCell<Option<MessageEnvelope<M>>>,
+}
+
+// SAFETY: `reply` is touched by one thread at a time, the one that the phase names: who has made it
+// `Replying`, until that is over, then the caller. So envelopes move between threads, and are never shared.
+unsafe impl<M: Send> Sync for Slot<M> {}
+
+impl<M> Slot<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State(AtomicU64::new(0)),
+            correlation_id: Name::new(),
+            message_id: Name::new(),
+            back: Name::new(),
+            deadline: AtomicU64::new(u64::MAX),
+            waker: AtomicWaker::new(),
+            reply: UnsafeCell::new(None),
+        }
+    }
+
+    // ===== the caller =====
+
+    /// Takes a free place.
+    pub(crate) fn try_claim(&self) -> Option<Generation> {
+        let (generation, phase) = self.state.load();
+        if phase != Phase::Free {
+            return None;
+        }
+        let next = Generation(generation.0 + 1);
+        let word = |generation: Generation, phase| generation.0 << PHASE_BITS | phase as u64;
+        let (from, to) = (word(generation, Phase::Free), word(next, Phase::Setting));
+        // Relaxed: the load has acquired the free place, and with it that it is empty.
+        let claimed = self.state.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+        // Orders the names that follow after the change of state, for `examine`.
+        fence(Ordering::Release);
+        claimed.is_ok().then_some(next)
+    }
+
+    /// Lets replies come to the place that the caller has claimed.
+    pub(crate) fn open(&self, generation: Generation, request: &MessageHeader, deadline: u64) {
+        self.correlation_id.set(request.correlation_id.map(|id| id.0));
+        self.message_id.set(Some(request.message_id.0));
+        self.back.set(request.reply_to.or(request.sender).map(|address| address.0));
+        self.deadline.store(deadline, Ordering::Relaxed);
+        // SYNC POINT names: the names are in place for who loads this state.
+        self.state.set(generation, Phase::Waiting);
+    }
+
+    /// Whether the reply is there.
+    pub(crate) fn is_ready(&self, generation: Generation) -> bool {
+        self.state.load() == (generation, Phase::Ready)
+    }
+
+    /// Takes the reply, if it is there; the place is free then.
+    pub(crate) fn take(&self, generation: Generation) -> Option<MessageEnvelope<M>> {
+        if !self.is_ready(generation) {
+            return None;
+        }
+        // SAFETY: the phase is `Ready`, and we are the caller: nobody else touches the reply until the
+        // place is free.
+        let reply = self.reply.with_mut(|reply| unsafe { (*reply).take() });
+        // SYNC POINT free: with `try_claim`.
+        self.state.set(generation, Phase::Free);
+        reply
+    }
+
+    /// Gives up, unless a reply is there or on its way: then false.
+    pub(crate) fn give_up(&self, generation: Generation) -> bool {
+        // Relaxed: nothing has been in the place, and the change goes on with what `open` has released.
+        self.state.change(generation, Phase::Waiting, Phase::Free, Ordering::Relaxed)
+    }
+
+    /// Gives up in any case.
+    pub(crate) fn leave(&self, generation: Generation) -> Left<M> {
+        if self.give_up(generation) {
+            Left::Free(None)
+        } else if self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed) {
+            Left::ToReplier
+        } else {
+            Left::Free(self.take(generation))
+        }
+    }
+
+    // ===== who replies =====
+
+    /// Finds out what an envelope of this header is to the request here.
+    pub(crate) fn examine(&self, header: &MessageHeader, id: Unique) -> Examined {
+        let (generation, phase) = self.state.load();
+        if phase == Phase::Setting || !self.correlation_id.is(id) {
+            return Examined::Unrelated;
+        }
+        let is_reply = self.is_reply(header);
+        // If a name above was one of a later request, then so is the state below: the fence in
+        // `try_claim` has released it before the name.
+        fence(Ordering::Acquire);
+        let (now, _) = self.state.load();
+        match phase {
+            _ if now != generation => Examined::Unrelated,
+            _ if !is_reply => Examined::NotTheReply,
+            Phase::Waiting => Examined::Awaited(generation),
+            _ => Examined::Late,
+        }
+    }
+
+    /// A reply goes back; what has no address may go back unless it wants a reply itself.
+    fn is_reply(&self, header: &MessageHeader) -> bool {
+        if self.message_id.is(header.message_id.0) {
+            return false;
+        }
+        match header.recipient {
+            Some(to) if self.back.is_some() => self.back.is(to.0),
+            _ => header.reply_to.is_none(),
+        }
+    }
+
+    /// Hands the reply to the caller.
+    pub(crate) fn reply(&self, generation: Generation, reply: MessageEnvelope<M>) -> Replied<M> {
+        // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
+        if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {
+            return Replied::Late(reply);
+        }
+        // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
+        self.reply.with_mut(|place| unsafe { *place = Some(reply) });
+        // SYNC POINT reply: it is in place for who loads `Ready`.
+        if self.state.change(generation, Phase::Replying, Phase::Ready, Ordering::Release) {
+            self.waker.wake();
+            return Replied::Handed;
+        }
+        // SAFETY: the phase is `Left`: the caller is gone, and the place is still ours.
+        let reply = self.reply.with_mut(|place| unsafe { (*place).take() });
+        self.state.set(generation, Phase::Free);
+        match reply {
+            Some(reply) => Replied::Freed(reply),
+            None => unreachable!("nobody but us has touched the reply"),
+        }
+    }
+
+    // ===== those who look on =====
+
+    /// Whether a request of this id waits here.
+    pub(crate) fn is_waiting_for(&self, id: Unique) -> bool {
+        self.while_waiting(|slot| slot.correlation_id.is(id)) == Some(true)
+    }
+
+    /// When the time of the request that waits here is out.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.while_waiting(|slot| slot.deadline.load(Ordering::Relaxed))
+    }
+
+    /// What `look` finds while one and the same request waits here.
+    fn while_waiting<R>(&self, look: impl FnOnce(&Self) -> R) -> Option<R> {
+        let before = self.state.load();
+        if before.1 != Phase::Waiting {
+            return None;
+        }
+        let found = look(self);
+        // As in `examine`.
+        fence(Ordering::Acquire);
+        (self.state.load() == before).then_some(found)
+    }
+}
