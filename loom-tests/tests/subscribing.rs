@@ -52,6 +52,7 @@ fn lossy_is_moved_while_reading() {
             (0..3).for_each(|message| publisher.publish(message).unwrap());
         });
         let (seen, lost, end) = drain(&mut subscriber);
+        assert_eq!(subscriber.missed(), lost);
         thread.join().unwrap();
         assert_eq!(end, RecvError::Closed);
         assert!(seen.is_sorted_by(|a, b| a < b) && seen.last() == Some(&2), "{seen:?}");
@@ -75,6 +76,7 @@ fn evict_against_reader() {
             RecvError::Evicted(unread) => {
                 assert!(unread <= 1 && seen.len() < 3, "{seen:?} and {unread} unread");
                 assert_eq!(subscriber.recv(), Err(end));
+                assert_eq!(subscriber.missed(), unread);
             }
             _ => assert_eq!(seen.len(), 3),
         }
