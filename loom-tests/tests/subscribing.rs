@@ -61,6 +61,26 @@ fn lossy_is_moved_while_reading() {
 }
 
 #[test]
+fn lossy_joins_under_publisher() {
+    let mut model = loom::model::Builder::new();
+    // Small enough for it, and it takes so many.
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let bus = bus(1);
+        let publisher = bus.publisher();
+        let thread = spawn(move || {
+            (0..2).for_each(|message| publisher.publish(message).unwrap());
+            publisher
+        });
+        let subscriber = bus.subscriber().overflow(Overflow::DropOldest).subscribe();
+        let publisher = thread.join().unwrap();
+        let stats = bus.stats().subscribers.remove(0);
+        assert_eq!(stats.missed, subscriber.missed(), "what it had not subscribed to was counted");
+        drop(publisher);
+    });
+}
+
+#[test]
 fn evict_against_reader() {
     loom::model(|| {
         let bus = bus(1);
