@@ -31,6 +31,8 @@ pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
     MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
 };
+#[cfg(feature = "metrics")]
+pub use hook::Metrics;
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 pub use ring::cursor::Overflow;

@@ -1,11 +1,16 @@
 //! Hooks: code that runs where messages are published and delivered.
 
+#[cfg(feature = "metrics")]
+mod metrics;
 mod tuple;
 
 use std::time::Duration;
 
 use crate::broker::{DeadLetter, Rejection};
 use crate::envelope::{MessageEnvelope, MessageHeader};
+
+#[cfg(feature = "metrics")]
+pub use self::metrics::Metrics;
 
 /// Code that runs where a broker publishes and delivers messages: to reject, to measure, to trace.
 ///
