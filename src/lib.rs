@@ -33,6 +33,8 @@ pub use envelope::{
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
+#[cfg(feature = "rate-limit")]
+pub use hook::RateLimit;
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 pub use ring::cursor::Overflow;

@@ -1,7 +1,11 @@
 //! Hooks: code that runs where messages are published and delivered.
 
+#[cfg(any(feature = "circuit-breaker", feature = "rate-limit"))]
+mod keyed;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
 mod tuple;
 
 use std::time::Duration;
@@ -11,6 +15,8 @@ use crate::envelope::{MessageEnvelope, MessageHeader};
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
+#[cfg(feature = "rate-limit")]
+pub use self::rate_limit::RateLimit;
 
 /// Code that runs where a broker publishes and delivers messages: to reject, to measure, to trace.
 ///
