@@ -35,6 +35,8 @@ pub use envelope::{
 pub use hook::Metrics;
 #[cfg(feature = "rate-limit")]
 pub use hook::RateLimit;
+#[cfg(feature = "circuit-breaker")]
+pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 pub use ring::cursor::Overflow;

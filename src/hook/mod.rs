@@ -1,5 +1,9 @@
 //! Hooks: code that runs where messages are published and delivered.
 
+#[cfg(feature = "circuit-breaker")]
+mod circuit;
+#[cfg(feature = "circuit-breaker")]
+mod circuit_breaker;
 #[cfg(any(feature = "circuit-breaker", feature = "rate-limit"))]
 mod keyed;
 #[cfg(feature = "metrics")]
@@ -13,6 +17,10 @@ use std::time::Duration;
 use crate::broker::{DeadLetter, Rejection};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 
+#[cfg(feature = "circuit-breaker")]
+pub use self::circuit::CircuitState;
+#[cfg(feature = "circuit-breaker")]
+pub use self::circuit_breaker::CircuitBreaker;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
 #[cfg(feature = "rate-limit")]
