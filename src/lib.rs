@@ -35,6 +35,8 @@ pub use envelope::{
 pub use hook::Metrics;
 #[cfg(feature = "rate-limit")]
 pub use hook::RateLimit;
+#[cfg(feature = "tracing")]
+pub use hook::Tracing;
 #[cfg(feature = "circuit-breaker")]
 pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]

@@ -10,6 +10,8 @@ mod keyed;
 mod metrics;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod tuple;
 
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub use self::circuit_breaker::CircuitBreaker;
 pub use self::metrics::Metrics;
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::RateLimit;
+#[cfg(feature = "tracing")]
+pub use self::tracing::Tracing;
 
 /// Code that runs where a broker publishes and delivers messages: to reject, to measure, to trace.
 ///
