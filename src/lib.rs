@@ -41,5 +41,7 @@ pub use hook::Tracing;
 pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
+#[cfg(feature = "persist")]
+pub use hook::{Journal, Persist, RingJournal};
 pub use ring::cursor::Overflow;
 pub use wait::strategy::{Step, Wait, WaitStrategy};

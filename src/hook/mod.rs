@@ -8,6 +8,8 @@ mod circuit_breaker;
 mod keyed;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "persist")]
+mod persist;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 #[cfg(feature = "tracing")]
@@ -25,6 +27,8 @@ pub use self::circuit::CircuitState;
 pub use self::circuit_breaker::CircuitBreaker;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
+#[cfg(feature = "persist")]
+pub use self::persist::{Journal, Persist, RingJournal};
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::RateLimit;
 #[cfg(feature = "tracing")]
