@@ -267,6 +267,16 @@ fn what_was_sent_before_it_opened_says_nothing_now() {
     assert_eq!(it.state(), HalfOpen);
 }
 
+#[test]
+fn times_without_end_are_allowed() {
+    let breaker = CircuitBreaker::new().failures(1).pause(Duration::MAX).lease(Duration::MAX);
+    let broker = InMemoryMessageBroker::builder().hooks(breaker).build();
+    let recipient = ActorAddress::new();
+    let message = MessageEnvelope::new(()).with_recipient(recipient);
+    broker.report_dead_letter(message, DeadLetterReason::Panicked);
+    assert_eq!(broker.hooks().state(recipient), Open);
+}
+
 // ===== memory =====
 
 #[test]

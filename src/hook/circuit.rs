@@ -75,7 +75,7 @@ impl Circuit {
             Phase::Open { until } => Err(*until - now),
             Phase::HalfOpen { probes, successes } => {
                 if probes.len() + *successes < rules.probes {
-                    probes.push(Probe { id, until: now + rules.lease, is_quiet });
+                    probes.push(Probe { id, until: later(now, rules.lease), is_quiet });
                     return Ok(());
                 }
                 let next = probes.iter().map(|probe| probe.until).min();
@@ -121,7 +121,7 @@ impl Circuit {
             Phase::Open { .. } => false,
         };
         if opens {
-            self.phase = Phase::Open { until: now + rules.pause };
+            self.phase = Phase::Open { until: later(now, rules.pause) };
         }
         opens
     }
@@ -184,4 +184,9 @@ impl Circuit {
         let place = probes.iter().rposition(|probe| probe.id == id);
         place.map(|place| probes.remove(place)).is_some()
     }
+}
+
+/// The moment so much later, and a century later at most: an `Instant` has its end.
+fn later(now: Instant, wait: Duration) -> Instant {
+    now + wait.min(Duration::from_secs(100 * 365 * 24 * 3600))
 }
