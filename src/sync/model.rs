@@ -167,10 +167,10 @@ impl<T> ArcSwap<T> {
     }
 }
 
-/// A number that no other thread of this execution has: 0, 1, 2, ..
+/// A number that no other thread of this execution has: 1, 2, .. (0 stands for none, as no address is 0.)
 pub(crate) fn thread_token() -> usize {
     use std::sync::atomic::AtomicUsize;
-    checker::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(0); }
+    checker::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(1); }
     checker::thread_local! {
         static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
