@@ -167,12 +167,13 @@ impl<T> ArcSwap<T> {
     }
 }
 
-/// A number that no other thread of this execution has: 1, 2, .. (0 stands for none, as no address is 0.)
+/// A number that no other thread has, of this execution or another; not 0, as no address is. Counted outside
+/// the model, for threads that outlive the model's own statics ask as well.
 pub(crate) fn thread_token() -> usize {
-    use std::sync::atomic::AtomicUsize;
-    checker::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(1); }
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
     checker::thread_local! {
-        static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static TOKEN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
     }
     TOKEN.with(|token| *token)
 }
