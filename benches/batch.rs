@@ -1,44 +1,23 @@
-//! One publishing and one reading thread, in batches of 1, 8 and 64.
+//! One publishing and one reading thread; messages of 64 bytes are published 1, 8 or 64 at a time: by
+//! `publish_batch` where the engine has it, one by one otherwise.
 
 mod support;
 
-use std::{hint::black_box, thread};
-
 use criterion::{Criterion, criterion_group, criterion_main};
-use stentor::Bus;
-
-/// Messages of one run.
-const COUNT: usize = 131_072;
-
-fn run(size: usize) {
-    let bus = Bus::new(support::CAPACITY);
-    let publisher = bus.publisher();
-    let mut subscriber = bus.subscribe();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            while let Ok(batch) = subscriber.read(size) {
-                for message in &batch {
-                    black_box(message);
-                }
-            }
-        });
-        for _ in 0..COUNT / size {
-            let messages: support::Message = [1; 8];
-            assert!(publisher.publish_batch((0..size).map(|_| messages)).is_ok());
-        }
-        drop(publisher);
-    });
-}
+use support::*;
 
 fn batch(c: &mut Criterion) {
-    let mut group = support::group(c, "batch");
     for size in [1, 8, 64] {
-        group.bench_function(size.to_string(), |b| {
-            b.iter_custom(|iters| support::scaled(iters, COUNT as u64, || run(size)));
-        });
+        let mut group = group(c, &format!("batch/{size}"));
+        threads::<Stentor>(&mut group, (1, 1), size);
+        threads::<InPlace>(&mut group, (1, 1), size);
+        threads::<Crossbeam>(&mut group, (1, 1), size);
+        threads::<TokioMpsc>(&mut group, (1, 1), size);
+        threads::<TokioBroadcast>(&mut group, (1, 1), size);
+        threads::<Reference>(&mut group, (1, 1), size);
+        group.finish();
     }
-    group.finish();
 }
 
-criterion_group!(benches, batch);
+criterion_group!(name = benches; config = config(); targets = batch);
 criterion_main!(benches);

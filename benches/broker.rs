@@ -5,22 +5,18 @@ mod support;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use stentor::{
     ActorAddress, Bus, Clock, Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
     MessageHeader, MessageStream, Rejection, SubscribeOptions,
 };
-use support::Message;
+use support::Cell;
 
-/// Messages of one run.
-const COUNT: u64 = 65_536;
-/// Requests of one run.
-const REQUESTS: u64 = 4_096;
 const LONG: Duration = Duration::from_secs(60);
 
-type Envelope = MessageEnvelope<Message>;
+type Envelope = MessageEnvelope<Cell>;
 
 /// Counts what is published and rejected.
 #[derive(Default)]
@@ -29,7 +25,7 @@ struct Count {
     rejected: AtomicU64,
 }
 
-impl Hook<Message> for Count {
+impl Hook<Cell> for Count {
     const DELIVERIES: bool = false;
     const OUTCOMES: bool = false;
 
@@ -51,17 +47,18 @@ impl Hook<Message> for Count {
 
 /// Time for messages published one by one and drained by the same thread in batches of 64.
 fn published(iters: u64, mut publish: impl FnMut(Envelope), mut drain: impl FnMut()) -> Duration {
-    support::scaled(iters, COUNT, || {
-        for n in 1..=COUNT {
-            publish(MessageEnvelope::new(black_box([n; 8])));
-            if n % 64 == 0 {
-                drain();
-            }
+    let start = Instant::now();
+    for n in 1..=iters {
+        publish(MessageEnvelope::new(black_box([n; 8])));
+        if n % 64 == 0 {
+            drain();
         }
-    })
+    }
+    drain();
+    start.elapsed()
 }
 
-fn through<H: Hook<Message>>(c: &mut Criterion, name: &str, clock: Clock, hooks: H) {
+fn through<H: Hook<Cell>>(c: &mut Criterion, name: &str, clock: Clock, hooks: H) {
     let mut group = support::group(c, "broker/publish");
     let broker = InMemoryMessageBroker::builder()
         .capacity(support::CAPACITY)
@@ -114,7 +111,7 @@ fn publish(c: &mut Criterion) {
 fn deliver(c: &mut Criterion) {
     let mut group = support::group(c, "broker/deliver");
     let broker = InMemoryMessageBroker::builder().capacity(support::CAPACITY).build();
-    let mut stream: MessageStream<Message> = broker.subscribe_blocking().unwrap();
+    let mut stream: MessageStream<Cell> = broker.subscribe_blocking().unwrap();
     group.bench_function("stream", |b| {
         b.iter_custom(|iters| {
             let publish = |envelope| broker.publish_blocking(envelope).unwrap();
@@ -138,21 +135,21 @@ fn request(c: &mut Criterion) {
     });
     group.bench_function("tokio mpsc + oneshot", |b| {
         b.iter_custom(|iters| {
-            support::scaled(iters, REQUESTS, || {
-                runtime.block_on(async {
-                    for n in 0..REQUESTS {
-                        let (reply, answer) = tokio::sync::oneshot::channel();
-                        sender.send((MessageEnvelope::new([n; 8]), reply)).await.unwrap();
-                        black_box(answer.await.unwrap());
-                    }
-                });
-            })
+            let start = Instant::now();
+            runtime.block_on(async {
+                for n in 0..iters {
+                    let (reply, answer) = tokio::sync::oneshot::channel();
+                    sender.send((MessageEnvelope::new([n; 8]), reply)).await.unwrap();
+                    black_box(answer.await.unwrap());
+                }
+            });
+            start.elapsed()
         });
     });
     drop(sender);
     runtime.block_on(answering).unwrap();
 
-    let broker = InMemoryMessageBroker::<Message>::builder().capacity(64).build();
+    let broker = InMemoryMessageBroker::<Cell>::builder().capacity(64).build();
     let service = ActorAddress::new();
     // Every subscriber sees the replies, too; this one passes over them where they lie.
     let options = SubscribeOptions::new().filter(move |e| e.metadata.recipient == Some(service));
@@ -165,14 +162,14 @@ fn request(c: &mut Criterion) {
     });
     group.bench_function("stentor", |b| {
         b.iter_custom(|iters| {
-            support::scaled(iters, REQUESTS, || {
-                runtime.block_on(async {
-                    for n in 0..REQUESTS {
-                        let question = MessageEnvelope::new([n; 8]).with_recipient(service);
-                        black_box(broker.request::<Message>(question, LONG).await.unwrap());
-                    }
-                });
-            })
+            let start = Instant::now();
+            runtime.block_on(async {
+                for n in 0..iters {
+                    let question = MessageEnvelope::new([n; 8]).with_recipient(service);
+                    black_box(broker.request::<Cell>(question, LONG).await.unwrap());
+                }
+            });
+            start.elapsed()
         });
     });
     broker.shutdown();
@@ -180,5 +177,5 @@ fn request(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, publish, deliver, request);
+criterion_group!(name = benches; config = support::config(); targets = publish, deliver, request);
 criterion_main!(benches);

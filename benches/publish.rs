@@ -1,45 +1,46 @@
-//! One thread, no contention: what a publish costs with nobody there, and with one subscriber
-//! that the same thread drains.
+//! One thread and no contention, for each kind of payload: what publishing costs with nobody there, and
+//! what it costs to publish to one subscriber and to receive, in turns of 64 messages.
 
 mod support;
 
 use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use stentor::Bus;
+use support::*;
 
-/// Messages of one run.
-const COUNT: u64 = 65_536;
+/// Messages that are published before they are received.
+const TURN: u64 = 64;
 
-fn payload<T: Send + Sync + 'static>(c: &mut Criterion, name: &str, make: impl Fn() -> T) {
-    let mut group = support::group(c, &format!("publish/{name}"));
-    let bus = Bus::new(support::CAPACITY);
-    let publisher = bus.publisher();
-    group.bench_function("nobody", |b| {
-        b.iter_custom(|iters| {
-            support::scaled(iters, COUNT, || {
-                for _ in 0..COUNT {
-                    assert!(publisher.try_publish(make()).is_ok());
-                }
-            })
+/// Measures `E` on one thread.
+fn alone<E: Engine<T>, T: Message>(group: &mut Group<'_>, readers: usize, make: &impl Fn() -> T) {
+    let (publisher, mut readers) = E::open(readers);
+    group.bench_function(E::NAME, |b| {
+        let mut published = 0;
+        b.iter(|| {
+            E::publish(&publisher, make());
+            published += 1;
+            if published % TURN == 0 {
+                readers.iter_mut().for_each(|reader| while E::try_recv(reader) > 0 {});
+            }
         });
     });
-    let mut subscriber = bus.subscribe();
-    group.bench_function("one drained", |b| {
-        b.iter_custom(|iters| {
-            support::scaled(iters, COUNT, || {
-                for n in 1..=COUNT {
-                    assert!(publisher.try_publish(make()).is_ok());
-                    if n % 64 == 0 {
-                        while let Ok(batch) = subscriber.try_read(64) {
-                            black_box(batch.iter().count());
-                        }
-                    }
-                }
-            })
-        });
-    });
-    group.finish();
+}
+
+fn payload<T: Message>(c: &mut Criterion, name: &str, make: impl Fn() -> T) {
+    let mut nobody = group(c, &format!("publish/nobody/{name}"));
+    alone::<Stentor, T>(&mut nobody, 0, &make);
+    alone::<TokioBroadcast, T>(&mut nobody, 0, &make);
+    alone::<Reference, T>(&mut nobody, 0, &make);
+    nobody.finish();
+
+    let mut one = group(c, &format!("publish/one/{name}"));
+    alone::<Stentor, T>(&mut one, 1, &make);
+    alone::<InPlace, T>(&mut one, 1, &make);
+    alone::<Crossbeam, T>(&mut one, 1, &make);
+    alone::<TokioMpsc, T>(&mut one, 1, &make);
+    alone::<TokioBroadcast, T>(&mut one, 1, &make);
+    alone::<Reference, T>(&mut one, 1, &make);
+    one.finish();
 }
 
 fn publish(c: &mut Criterion) {
@@ -51,5 +52,5 @@ fn publish(c: &mut Criterion) {
     payload(c, "Arc", move || Arc::clone(&shared));
 }
 
-criterion_group!(benches, publish);
+criterion_group!(name = benches; config = config(); targets = publish);
 criterion_main!(benches);

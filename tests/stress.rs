@@ -50,17 +50,18 @@ static LIVING: AtomicI64 = AtomicI64::new(0);
 struct Message {
     publisher: usize,
     number: u64,
-    check: u64,
+    /// On the heap, so that AddressSanitizer sees who reads a message that has been replaced.
+    check: Box<u64>,
 }
 
 impl Message {
     fn new(publisher: usize, number: u64) -> Self {
         LIVING.fetch_add(1, Ordering::Relaxed);
-        Self { publisher, number, check: !number }
+        Self { publisher, number, check: Box::new(!number) }
     }
 
     fn assert_whole(&self) {
-        assert_eq!(self.check, !self.number, "a message was changed under its reader's eyes");
+        assert_eq!(*self.check, !self.number, "a message was changed under its reader's eyes");
     }
 }
 

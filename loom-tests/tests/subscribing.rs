@@ -164,6 +164,26 @@ fn lossy_jumps_where_it_was_asked_to() {
 }
 
 #[test]
+fn lossy_joins_under_publisher() {
+    let mut model = loom::model::Builder::new();
+    // Small enough for it, and it takes so many.
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let bus = bus(1);
+        let publisher = bus.publisher();
+        let thread = spawn(move || {
+            (0..2).for_each(|message| publisher.publish(message).unwrap());
+            publisher
+        });
+        let subscriber = bus.subscriber().overflow(Overflow::DropOldest).subscribe();
+        let publisher = thread.join().unwrap();
+        let stats = bus.stats().subscribers.remove(0);
+        assert_eq!(stats.missed, subscriber.missed(), "what it had not subscribed to was counted");
+        drop(publisher);
+    });
+}
+
+#[test]
 fn evict_against_reader() {
     model(|| {
         let bus = bus(1);
@@ -179,6 +199,7 @@ fn evict_against_reader() {
             RecvError::Evicted(unread) => {
                 assert!(unread <= 1 && seen.len() < 3, "{seen:?} and {unread} unread");
                 assert_eq!(subscriber.recv(), Err(end));
+                assert_eq!(subscriber.missed(), unread);
             }
             _ => assert_eq!(seen.len(), 3),
         }

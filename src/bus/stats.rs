@@ -49,7 +49,7 @@ pub struct SubscriberStats {
     pub cursor: u64,
     /// Messages published and not read by it. What holds up publishers has the largest.
     pub lag: u64,
-    /// Messages it has lost so far.
+    /// Messages it has lost so far, but for those of a moment ago.
     pub missed: u64,
     /// What happens when it is in the way of a full ring.
     pub overflow: Overflow,

@@ -36,6 +36,8 @@ pub struct Subscriber<T> {
     next: u64,
     /// Below this, messages are known to be readable.
     available: u64,
+    /// Messages that `Lagged` has told of.
+    lagged: u64,
     /// The most messages in a batch.
     most: u64,
     /// How long this thread should yield before it parks.
@@ -66,6 +68,7 @@ impl<T> Subscriber<T> {
             upstream,
             next,
             available: next,
+            lagged: 0,
             most,
             patience: Patience::new(),
             budget: COOPERATION,
@@ -120,7 +123,9 @@ impl<T> Subscriber<T> {
 
     /// Messages lost so far, whether or not `Lagged` has told of them already.
     pub fn missed(&self) -> u64 {
-        self.member.cursor.missed()
+        // From the word itself: whoever moves the cursor adds to its count only afterwards.
+        let (Ok(at) | Err(IsEvicted(at))) = self.member.cursor.place();
+        self.lagged + at.saturating_sub(self.next)
     }
 
     /// Its name.
@@ -205,6 +210,7 @@ impl<T> Subscriber<T> {
             Ok(at) if at > self.next => {
                 let lost = at - self.next;
                 self.next = at;
+                self.lagged += lost;
                 Err(RecvError::Lagged(lost))
             }
             Ok(_) => Ok(()),

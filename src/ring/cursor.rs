@@ -86,7 +86,8 @@ impl Cursor {
 
     /// Messages lost so far.
     pub(crate) fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        // `start` may subtract what a publisher is only about to add.
+        self.missed.load(Ordering::Relaxed).cast_signed().max(0).cast_unsigned()
     }
 
     /// The next sequence to be read; `None` if the subscription is over.
@@ -129,9 +130,13 @@ impl Cursor {
         self.word.store(next, Ordering::Release);
     }
 
-    /// Takes the start position, once everybody can see the cursor. False if it was evicted meanwhile.
-    pub(crate) fn start(&self, at: Sequence) -> bool {
-        self.word.fetch_max(at, Ordering::AcqRel) & GONE == 0
+    /// Takes the start position, once everybody can see the cursor, which was made at `from`. False if
+    /// it was evicted meanwhile.
+    pub(crate) fn start(&self, from: Sequence, at: Sequence) -> bool {
+        let word = self.word.fetch_max(at, Ordering::AcqRel);
+        // What a publisher has moved it over before its start is no loss.
+        self.missed.fetch_sub(sequence(word).min(at) - from, Ordering::Relaxed);
+        word & GONE == 0
     }
 
     /// A lossy subscriber is about to touch slots: no publisher moves it until [`Self::end_read`].

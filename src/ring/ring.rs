@@ -122,10 +122,11 @@ impl<T> Ring<T> {
 
     /// Adds a cursor and takes its start position. Callers take turns.
     pub(crate) fn join(&self, cursor: &std::sync::Arc<Cursor>, history: bool) -> Option<Sequence> {
+        let from = cursor.last_position();
         self.sequencer.gate.add(std::sync::Arc::clone(cursor));
         let at = self.start(history);
         // It may be evicted before it has begun, if this thread sleeps here for a whole lap.
-        cursor.start(at).then_some(at)
+        cursor.start(from, at).then_some(at)
     }
 
     /// Where a subscriber that joins now starts.
