@@ -106,6 +106,26 @@ fn publish(c: &mut Criterion) {
         Clock::Off,
         (Count::default(), Count::default(), Count::default()),
     );
+    #[cfg(feature = "metrics")]
+    through(c, "Metrics", Clock::Coarse, stentor::Metrics::new("bench"));
+    #[cfg(feature = "circuit-breaker")]
+    through(c, "CircuitBreaker", Clock::Coarse, stentor::CircuitBreaker::new());
+    #[cfg(feature = "tracing")]
+    through(c, "Tracing", Clock::Coarse, stentor::Tracing::new());
+    #[cfg(feature = "rate-limit")]
+    through(
+        c,
+        "RateLimit",
+        Clock::Coarse,
+        stentor::RateLimit::new().per_broker(u32::MAX, Duration::from_secs(5)),
+    );
+    #[cfg(feature = "persist")]
+    through(
+        c,
+        "Persist in memory",
+        Clock::Coarse,
+        stentor::Persist::new(stentor::RingJournal::new(support::CAPACITY)),
+    );
 }
 
 fn deliver(c: &mut Criterion) {

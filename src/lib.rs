@@ -32,8 +32,18 @@ pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
     MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
 };
+#[cfg(feature = "metrics")]
+pub use hook::Metrics;
+#[cfg(feature = "rate-limit")]
+pub use hook::RateLimit;
+#[cfg(feature = "tracing")]
+pub use hook::Tracing;
+#[cfg(feature = "circuit-breaker")]
+pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
+#[cfg(feature = "persist")]
+pub use hook::{Journal, Persist, RingJournal};
 pub use ring::cursor::Overflow;
 pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,

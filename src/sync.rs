@@ -17,10 +17,11 @@ pub(crate) use model::*;
 #[cfg(not(any(stentor_loom, stentor_shuttle)))]
 pub(crate) use real::*;
 
-/// Makes `word` at least `to`, by a read-modify-write that acquires and releases: what `fetch_max` does, and
-/// compiles to; but ThreadSanitizer sees no `fetch_max`.
+/// Makes `word` at least `to`, by a read-modify-write that acquires and releases; where it is already, acquires
+/// and writes nothing. (No `fetch_max`: ThreadSanitizer does not see it.)
 pub(crate) fn raise(word: &AtomicU64, to: u64) {
-    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.max(to)));
+    let higher = |now| (now < to).then_some(to);
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, higher);
 }
 
 /// A hint that the cache line at `place` will be written soon.

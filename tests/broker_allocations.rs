@@ -114,6 +114,38 @@ fn hooks() {
     assert_eq!(count, 0);
 }
 
+#[cfg(all(
+    feature = "metrics",
+    feature = "rate-limit",
+    feature = "circuit-breaker",
+    feature = "tracing",
+    feature = "persist"
+))]
+#[test]
+fn all_hooks_that_come_with_it() {
+    use stentor::{CircuitBreaker, DeadLetterReason, Metrics, Persist, RateLimit, RingJournal};
+    let exporter = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let metrics = metrics::with_local_recorder(&exporter, || Metrics::new("b"));
+    let second = Duration::from_secs(1);
+    let limit = RateLimit::new().per_sender(1 << 20, second).per_topic(1 << 20, second);
+    let breaker = CircuitBreaker::new();
+    let journal = Persist::new(RingJournal::new(16));
+    let hooks =
+        (metrics, stentor::Tracing::new(), limit.per_broker(1 << 20, second), breaker, journal);
+    let broker = InMemoryMessageBroker::<u64>::builder().capacity(16).hooks(hooks).build();
+    let mut stream = broker.subscribe_blocking().unwrap();
+    let topic = Topic::new("orders.eu").unwrap();
+    let (sender, recipient) = (ActorAddress::new(), ActorAddress::new());
+    let envelope = || MessageEnvelope::new(1).with_recipient(recipient);
+    // So that the breaker keeps the recipient in mind.
+    broker.report_dead_letter(envelope(), DeadLetterReason::MailboxFull);
+    let count = allocations(|| {
+        broker.publish_blocking(envelope().with_sender(sender).with_topic(&topic)).unwrap();
+        stream.try_recv().unwrap();
+    });
+    assert_eq!(count, 0);
+}
+
 /// Asks, answers on the same thread, and takes the reply.
 fn round_trip(
     broker: &InMemoryMessageBroker<u64>,

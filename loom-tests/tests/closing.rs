@@ -31,6 +31,7 @@ fn close_against_owner() {
         let accepted = 1 + usize::from(publisher.publish(1).is_ok());
         assert_eq!(drain_all(&mut subscriber).len(), accepted);
         closing.join().unwrap();
+        assert!(publisher.try_publish(2).is_err());
     });
 }
 

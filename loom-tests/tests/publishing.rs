@@ -92,3 +92,78 @@ fn owner_gives_way_again_after_it_came_back() {
         thread.join().unwrap();
     });
 }
+
+#[test]
+fn batch_of_owner_against_second_publisher() {
+    model(|| {
+        let bus = bus(4);
+        let mut subscriber = bus.subscribe();
+        let (owner, second) = (bus.publisher(), bus.publisher());
+        let thread = spawn(move || {
+            owner.publish(0).unwrap();
+            owner.publish_batch([1, 2]).unwrap();
+        });
+        // Who takes the lane reads as well: what the owner wrote comes to it by taking alone.
+        second.publish(10).unwrap();
+        let mut seen: Vec<_> = std::iter::from_fn(|| subscriber.try_recv().ok()).collect();
+        drop(second);
+        thread.join().unwrap();
+        seen.extend(drain_all(&mut subscriber));
+        let own: Vec<_> = seen.iter().copied().filter(|message| *message < 10).collect();
+        assert_eq!((own, seen.len()), (vec![0, 1, 2], 4));
+    });
+}
+
+#[test]
+fn run_claimed_at_once_against_second_publisher() {
+    model(|| {
+        let bus = bus(2);
+        let publisher = bus.publisher();
+        share_lane(&publisher);
+        let second = publisher.clone();
+        let mut subscriber = bus.subscribe();
+        // Both are claimed at once, unless the other was first: then there is room for one of them.
+        let thread = spawn(move || publisher.publish_batch([10, 11]).unwrap());
+        let accepted = usize::from(second.try_publish(2).is_ok());
+        drop(second);
+        let seen = drain_all(&mut subscriber);
+        let run: Vec<_> = seen.iter().copied().filter(|message| *message >= 10).collect();
+        assert_eq!((run, seen.len()), (vec![10, 11], 2 + accepted));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn reader_trusts_what_a_publisher_found_published() {
+    model(|| {
+        let bus = bus(1);
+        let publisher = bus.publisher();
+        share_lane(&publisher);
+        let mut subscriber = bus.subscribe();
+        let threads = [2, 3].map(|message| {
+            let publisher = publisher.clone();
+            spawn(move || publisher.try_publish(message).is_ok())
+        });
+        drop(publisher);
+        let mut seen: Vec<_> = subscriber.try_recv().into_iter().collect();
+        let accepted = threads.map(|thread| thread.join().unwrap());
+        seen.extend(drain_all(&mut subscriber));
+        assert_eq!(seen.len(), accepted.iter().filter(|accepted| **accepted).count());
+    });
+}
+
+#[test]
+fn late_publisher_does_not_undo_what_the_owner_published() {
+    model(|| {
+        let bus = bus(4);
+        let mut subscriber = bus.subscribe();
+        let (publisher, late) = (bus.publisher(), bus.publisher());
+        // It may have found the frontier, and note it only when the other owns the lane.
+        let thread = spawn(move || late.publish(10).unwrap());
+        (0..2).for_each(|message| publisher.publish(message).unwrap());
+        thread.join().unwrap();
+        // All can be read at once; nobody takes the lane from its owner and puts things right.
+        let seen = std::iter::from_fn(|| subscriber.try_recv().ok()).count();
+        assert_eq!(seen, 3);
+    });
+}

@@ -49,6 +49,23 @@ fn subscribe_against_waiting_publisher() {
 }
 
 #[test]
+fn subscribe_under_batch_of_owner() {
+    model(|| {
+        let bus = bus(2);
+        let publisher = bus.publisher();
+        publisher.publish(0).unwrap();
+        let thread = spawn(move || {
+            let mut subscriber = bus.subscribe();
+            let start = bus.stats().subscribers[0].cursor;
+            (start..4).for_each(|message| assert_eq!(subscriber.recv(), Ok(message)));
+            (subscriber, bus)
+        });
+        publisher.publish_batch([1, 2, 3]).unwrap();
+        drop(thread.join().unwrap());
+    });
+}
+
+#[test]
 fn subscribe_under_two_publishers() {
     model(|| {
         let bus = bus(1);

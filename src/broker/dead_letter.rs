@@ -111,8 +111,22 @@ impl fmt::Display for DeadLetterReason {
 }
 
 impl DeadLetterReason {
+    /// The names of all kinds, in their places.
+    #[cfg(feature = "metrics")]
+    pub(crate) const KINDS: [&str; 9] = [
+        "no_recipient",
+        "unknown_recipient",
+        "mailbox_full",
+        "mailbox_closed",
+        "not_running",
+        "rejected",
+        "late_reply",
+        "panicked",
+        "expired",
+    ];
+
     /// The place of its kind among the counters.
-    fn kind(&self) -> usize {
+    pub(crate) fn kind(&self) -> usize {
         match self {
             Self::NoRecipient => 0,
             Self::UnknownRecipient => 1,

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::bus::batch::Batch;
-use crate::bus::blocking::Written;
+use crate::bus::batching::Written;
 use crate::bus::core::Core;
 use crate::bus::error::{
     PublishBatchError, PublishError, RecvError, TryPublishError, TryRecvError,

@@ -2,6 +2,7 @@
 
 mod asynch;
 mod batch;
+mod batching;
 mod blocking;
 mod builder;
 #[expect(clippy::module_inception, reason = "the bus is what this floor is named after")]

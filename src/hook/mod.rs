@@ -1,11 +1,38 @@
 //! Hooks: code that runs where messages are published and delivered.
 
+#[cfg(feature = "circuit-breaker")]
+mod circuit;
+#[cfg(feature = "circuit-breaker")]
+mod circuit_breaker;
+#[cfg(any(feature = "circuit-breaker", feature = "rate-limit"))]
+mod keyed;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "persist")]
+mod persist;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod tuple;
 
 use std::time::Duration;
 
 use crate::broker::{DeadLetter, Rejection};
 use crate::envelope::{MessageEnvelope, MessageHeader};
+
+#[cfg(feature = "circuit-breaker")]
+pub use self::circuit::CircuitState;
+#[cfg(feature = "circuit-breaker")]
+pub use self::circuit_breaker::CircuitBreaker;
+#[cfg(feature = "metrics")]
+pub use self::metrics::Metrics;
+#[cfg(feature = "persist")]
+pub use self::persist::{Journal, Persist, RingJournal};
+#[cfg(feature = "rate-limit")]
+pub use self::rate_limit::RateLimit;
+#[cfg(feature = "tracing")]
+pub use self::tracing::Tracing;
 
 /// Code that runs where a broker publishes and delivers messages: to reject, to measure, to trace.
 ///

@@ -294,8 +294,9 @@ impl Sequencer {
             self.claimed.share(next);
             return;
         }
-        // Whoever reads up to here by `published` sees what `frontier` has seen.
-        self.published.set(next);
+        // Whoever reads up to here by `published` sees what `frontier` has seen. Raised, so that every late
+        // publisher's raising comes before what we shall set as the owner, and later ones find nothing to do.
+        self.published.raise(next);
         self.owner.give(lanes.of(token), next, self.limit.load(Ordering::Acquire));
     }
 
