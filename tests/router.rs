@@ -308,6 +308,50 @@ fn lossy_handlers_hold_nobody_up_and_count_what_they_lose() {
 }
 
 #[test]
+fn what_is_lost_while_a_filter_looks_is_not_handled() {
+    let bus = Bus::new(64);
+    let (publisher, inner) = (bus.publisher(), bus.publisher());
+    let router = Router::builder(&bus).start().unwrap();
+    // It is reading, so publishers ask it to jump once it has let go of the first message.
+    let filter = move |n: &u64| {
+        while *n == 0 && inner.try_publish(1).is_ok() {}
+        *n > 0
+    };
+    let slow = router.handler("slow").overflow(Overflow::DropOldest).filter(filter);
+    slow.handle_batch(|batch| drop(batch));
+    publisher.publish(0).unwrap();
+    while router.stats().handlers[0].skipped == 0 {
+        thread::yield_now();
+    }
+    let report = router.shutdown(Drain::Yes);
+    let slow = report.handler("slow").unwrap();
+    assert!(slow.dropped > 0 && slow.skipped == 1, "{slow:?}");
+    assert_eq!(slow.handled + slow.skipped + slow.dropped + slow.left, bus.published());
+}
+
+#[test]
+fn what_was_lost_is_not_left() {
+    let bus = Bus::new(64);
+    let publisher = bus.publisher();
+    let router = Router::builder(&bus).start().unwrap();
+    let (gate, opened) = mpsc::channel::<()>();
+    let (entering, entered) = mpsc::channel();
+    let slow = router.handler("slow").overflow(Overflow::DropOldest).handle_batch(move |batch| {
+        drop(batch);
+        let _ = entering.send(());
+        let _ = opened.recv();
+    });
+    publisher.publish(0).unwrap();
+    entered.recv().unwrap();
+    (1..1000).for_each(|n: u64| publisher.publish(n).unwrap());
+    slow.stop();
+    drop(gate);
+    let slow = slow.remove();
+    assert!(slow.dropped > 0 && slow.left > 0, "{slow:?}");
+    assert_eq!((slow.handled, slow.handled + slow.dropped + slow.left), (1, 1000), "{slow:?}");
+}
+
+#[test]
 fn handlers_end_with_the_bus() {
     let bus = Bus::new(64);
     let publisher = bus.publisher();

@@ -100,7 +100,6 @@ fn router_dropped_against_publisher() {
 }
 
 #[test]
-#[ignore = "reports a deadlock, in the router or in the stand-ins: not understood yet"]
 fn handler_added_to_a_router_that_ends() {
     loom::model(|| {
         let bus = bus(2);

@@ -123,9 +123,16 @@ impl<T> Subscriber<T> {
 
     /// Messages lost so far, whether or not `Lagged` has told of them already.
     pub fn missed(&self) -> u64 {
+        self.reached().1
+    }
+
+    /// Where it is, and how many messages it has lost up to there; both as of one look, for a publisher may
+    /// move its cursor at any time.
+    pub(crate) fn reached(&self) -> (u64, u64) {
         // From the word itself: whoever moves the cursor adds to its count only afterwards.
         let (Ok(at) | Err(IsEvicted(at))) = self.member.cursor.place();
-        self.lagged + at.saturating_sub(self.next)
+        let at = at.max(self.next);
+        (at, self.lagged + (at - self.next))
     }
 
     /// Its name.

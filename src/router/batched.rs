@@ -8,7 +8,7 @@ use crate::router::meter::Lap;
 use crate::router::record::Record;
 use crate::router::report::Fate;
 use crate::router::select::Select;
-use crate::router::work::{Payload, Turn, Work, discard, unread};
+use crate::router::work::{Payload, Turn, Unread, Work, discard};
 
 /// A handler that is called with batches.
 pub(crate) struct Batched<T, S, F> {
@@ -67,31 +67,39 @@ where
         let (run, looked) = Self::run(&self.select, &batch, false);
         batch.consume(run + usize::from(looked.is_err()));
         drop(batch);
-        self.record.counters.skipped.add(run as u64);
+        if run > 0 || looked.is_err() {
+            self.record.count(0, run as u64);
+        }
         looked.map(|()| run).map_err(Turn::Panicked)
     }
 
-    /// Calls the handler with the wanted messages that are next.
-    fn call(&mut self, most: usize) -> Result<(), Turn> {
+    /// Calls the handler with the wanted messages that are next; gives how many of them it has consumed.
+    fn call(&mut self, most: usize) -> Result<usize, Turn> {
         let mut batch = self.subscriber.try_read(most)?;
         let (wanted, looked) = Self::run(&self.select, &batch, true);
         // Found again at the front, if it is not the filter's whim.
         let _ = looked.map_err(discard);
         batch.truncate(wanted);
         if wanted == 0 {
-            return Ok(());
+            return Ok(0);
         }
-        let handler = &mut self.handler;
-        catch_unwind(AssertUnwindSafe(move || handler(batch))).map_err(Turn::Panicked)
+        let (first, handler) = (batch.first_sequence(), &mut self.handler);
+        let called = catch_unwind(AssertUnwindSafe(move || handler(batch)));
+        let consumed = self.subscriber.position() - first;
+        self.record.count(if called.is_ok() { consumed } else { 0 }, 0);
+        called.map(|()| consumed as usize).map_err(Turn::Panicked)
     }
 
-    /// Passes over what is not wanted, and calls the handler with what is.
-    fn handle(&mut self, most: usize) -> Result<(), Turn> {
+    /// Passes over what is not wanted, and calls the handler with what is; gives how many messages that were.
+    fn handle(&mut self, most: usize) -> Result<usize, Turn> {
         let skipped = self.pass(most)?;
-        if skipped < most && self.subscriber.peek().is_ok() {
-            self.call(most - skipped)
-        } else {
-            Ok(())
+        if skipped == most {
+            return Ok(skipped);
+        }
+        match self.call(most - skipped) {
+            // Nothing that is there is wanted.
+            Err(Turn::Nothing) => Ok(skipped),
+            called => called.map(|consumed| skipped + consumed),
         }
     }
 }
@@ -107,20 +115,15 @@ where
             return turn;
         }
         lap.begin(&self.record);
-        let (before, skipped) = (self.subscriber.position(), self.record.counters.skipped.get());
         let handled = self.handle(most);
-        let passed = self.subscriber.position() - before;
-        let skipped = self.record.counters.skipped.get() - skipped;
-        let returned = if handled.is_ok() { passed - skipped } else { 0 };
-        self.record.count(returned, 0);
         lap.end(&self.record);
         match handled {
             Err(turn) => turn,
-            Ok(()) if passed == 0 => {
+            Ok(0) => {
                 self.refused = self.subscriber.known_available();
                 Turn::Refused
             }
-            Ok(()) => Turn::Worked,
+            Ok(_) => Turn::Worked,
         }
     }
 
@@ -128,7 +131,7 @@ where
         self.subscriber.position()
     }
 
-    fn left(&mut self, until: Option<u64>) -> u64 {
-        unread(&self.subscriber, until)
+    fn unread(&mut self, until: Option<u64>) -> Unread {
+        Unread::of(&self.subscriber, until)
     }
 }

@@ -8,7 +8,7 @@ use crate::router::membership::{Duty, MayEnd, Membership, Seat};
 use crate::router::meter::Lap;
 use crate::router::record::Record;
 use crate::router::report::Fate;
-use crate::router::work::{Handler, Turn, Work, deliver};
+use crate::router::work::{Handler, Turn, Unread, Work, deliver};
 use crate::sync::Arc;
 
 pub(crate) struct Member<T, K, H> {
@@ -126,16 +126,15 @@ where
         may_end
     }
 
-    fn left(&mut self, until: Option<u64>) -> u64 {
+    fn unread(&mut self, until: Option<u64>) -> Unread {
         self.duties.extend(self.membership.vanish(&self.seat));
-        let (Some(own), inherited) = (self.duties.first(), self.duties.iter().skip(1)) else {
-            return 0;
-        };
-        let left = match until {
+        let own = self.duties.first().map_or(0, |own| match until {
             Some(until) if own.until.is_none() => until.saturating_sub(own.subscriber.position()),
             _ => own.left(),
-        };
-        left + inherited.map(Duty::left).sum::<u64>()
+        });
+        let inherited = self.duties.iter().skip(1).map(Duty::left).sum::<u64>();
+        // Members are lossless.
+        Unread { left: own + inherited, dropped: 0 }
     }
 
     fn leave(&mut self) -> bool {

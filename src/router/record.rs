@@ -10,6 +10,7 @@ use crate::bus::core::Member;
 use crate::router::meter::{Clock, Count};
 use crate::router::report::{Fate, HandlerReport, OnPanic};
 use crate::router::stats::HandlerStats;
+use crate::router::work::Unread;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Names a handler; never used twice by a router.
@@ -44,25 +45,28 @@ pub(crate) struct Counters {
 
 /// Whether a handler has ended, and how.
 struct Ending {
-    /// Messages it left unread; written before the fate.
+    /// What it has not read; written before the fate.
     left: AtomicU64,
+    dropped: AtomicU64,
     /// 0 while it runs.
     fate: AtomicUsize,
 }
 
 impl Ending {
     /// SYNC POINT router/fate: whoever sees it sees all that the handler did. Only the first counts.
-    fn set(&self, fate: Fate, left: u64) {
+    fn set(&self, fate: Fate, unread: Unread) {
         if self.fate.load(Ordering::Relaxed) == 0 {
-            self.left.store(left, Ordering::Relaxed);
+            self.left.store(unread.left, Ordering::Relaxed);
+            self.dropped.store(unread.dropped, Ordering::Relaxed);
             self.fate.store(fate as usize, Ordering::Release);
         }
     }
 
     /// SYNC POINT router/fate.
-    fn get(&self) -> Option<(Fate, u64)> {
+    fn get(&self) -> Option<(Fate, Unread)> {
         let fate = Fate::from_code(self.fate.load(Ordering::Acquire))?;
-        Some((fate, self.left.load(Ordering::Relaxed)))
+        let left = self.left.load(Ordering::Relaxed);
+        Some((fate, Unread { left, dropped: self.dropped.load(Ordering::Relaxed) }))
     }
 }
 
@@ -110,7 +114,11 @@ impl Record {
             counters: CachePadded::new(counters),
             member,
             last_panic: Mutex::new(None),
-            ending: Ending { left: AtomicU64::new(0), fate: AtomicUsize::new(0) },
+            ending: Ending {
+                left: AtomicU64::new(0),
+                dropped: AtomicU64::new(0),
+                fate: AtomicUsize::new(0),
+            },
         }
     }
 
@@ -127,8 +135,8 @@ impl Record {
         }
     }
 
-    pub(crate) fn end(&self, fate: Fate, left: u64) {
-        self.ending.set(fate, left);
+    pub(crate) fn end(&self, fate: Fate, unread: Unread) {
+        self.ending.set(fate, unread);
     }
 
     pub(crate) fn fate(&self) -> Option<Fate> {
@@ -140,14 +148,19 @@ impl Record {
         head.saturating_sub(self.member.cursor.last_position())
     }
 
+    /// What it has not read of the messages before `head`, while it runs.
+    fn unread(&self, head: u64) -> Unread {
+        Unread { left: self.lag(head), dropped: self.member.cursor.missed() }
+    }
+
     /// As it is now; `turn_since` is its thread's.
     pub(crate) fn stats(&self, head: u64, clock: &Clock, turn_since: u64) -> HandlerStats {
         let counters = &*self.counters;
         let ended = self.ending.get();
-        let lag = ended.map_or_else(|| self.lag(head), |(_, left)| left);
+        let unread = ended.map_or_else(|| self.unread(head), |(_, unread)| unread);
         // See `HandlerStats::waiting`.
         let next_since = if turn_since == 0 { 0 } else { turn_since.max(counters.moved.get()) };
-        let waiting = clock.since(next_since).filter(|_| lag > 0 && ended.is_none());
+        let waiting = clock.since(next_since).filter(|_| unread.left > 0 && ended.is_none());
         HandlerStats {
             id: self.id,
             name: self.name.clone(),
@@ -159,8 +172,8 @@ impl Record {
             largest_batch: counters.largest.get(),
             panics: counters.panics.get(),
             last_panic: self.last_panic.lock().clone(),
-            missed: self.member.cursor.missed(),
-            lag,
+            missed: unread.dropped,
+            lag: unread.left,
             waiting: waiting.unwrap_or_default(),
             busy: Duration::from_nanos(counters.busy.get()),
             running: clock.since(counters.busy_since.get()),
@@ -170,7 +183,7 @@ impl Record {
 
     /// What came of it. A handler that has not ended is called stuck; `head` is for its sake.
     pub(crate) fn report(&self, head: u64) -> HandlerReport {
-        let (fate, left) = self.ending.get().unwrap_or((Fate::Stuck, self.lag(head)));
+        let (fate, unread) = self.ending.get().unwrap_or_else(|| (Fate::Stuck, self.unread(head)));
         HandlerReport {
             id: self.id,
             name: self.name.clone(),
@@ -178,8 +191,8 @@ impl Record {
             fate,
             handled: self.counters.messages.get(),
             skipped: self.counters.skipped.get(),
-            left,
-            dropped: self.member.cursor.missed(),
+            left: unread.left,
+            dropped: unread.dropped,
             panics: self.counters.panics.get(),
             last_panic: self.last_panic.lock().clone(),
         }

@@ -22,10 +22,11 @@ impl Pending {
         Self(AtomicBool::new(false))
     }
 
-    /// A command has been sent.
+    /// A command has been sent. A swap, not a store: of several who raise it, the one who takes it must be ordered
+    /// after all, and a store would end the release sequence of those before.
     /// SYNC POINT router/pending: whoever takes this finds the command in the channel.
     pub(crate) fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.swap(true, Ordering::Release);
     }
 
     /// Whether commands may be there; a sender that is not seen now raises it again for the next turn.

@@ -98,8 +98,8 @@ pub(crate) trait Work: Send {
     /// The next sequence it will read.
     fn position(&self) -> u64;
 
-    /// It ends now: how many messages it leaves, of those before `until` or of all.
-    fn left(&mut self, until: Option<u64>) -> u64;
+    /// It ends now: what it has not read, of the messages before `until` or of all.
+    fn unread(&mut self, until: Option<u64>) -> Unread;
 
     /// It has read everything before `to`: whether it may end.
     fn may_end(&mut self, _to: u64) -> MayEnd {
@@ -117,9 +117,22 @@ pub(crate) trait Work: Send {
     }
 }
 
-/// Messages that a subscriber has not read, of those before `until` or of all.
-pub(crate) fn unread<T>(subscriber: &Subscriber<T>, until: Option<u64>) -> u64 {
-    until.map_or_else(|| subscriber.lag(), |until| until.saturating_sub(subscriber.position()))
+/// Messages that a handler has not read. None counts as both.
+#[derive(Clone, Copy)]
+pub(crate) struct Unread {
+    /// It could still have read them.
+    pub(crate) left: u64,
+    /// They were lost.
+    pub(crate) dropped: u64,
+}
+
+impl Unread {
+    /// What a subscriber has not read, of the messages before `until` or of all.
+    pub(crate) fn of<T>(subscriber: &Subscriber<T>, until: Option<u64>) -> Self {
+        let until = until.unwrap_or_else(|| subscriber.ring().sequencer.head());
+        let (at, dropped) = subscriber.reached();
+        Self { left: until.saturating_sub(at), dropped }
+    }
 }
 
 /// How far a batch has got.
@@ -201,8 +214,8 @@ where
         self.subscriber.position()
     }
 
-    fn left(&mut self, until: Option<u64>) -> u64 {
-        unread(&self.subscriber, until)
+    fn unread(&mut self, until: Option<u64>) -> Unread {
+        Unread::of(&self.subscriber, until)
     }
 }
 

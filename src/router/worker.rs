@@ -71,11 +71,10 @@ impl Running {
     fn end(&mut self, fate: Fate) {
         let Some(mut work) = self.work.take() else { return };
         let taken_over = fate == Fate::Panicked && work.abandon();
-        let left = match fate {
-            Fate::Evicted => 0,
-            _ if taken_over => 0,
-            _ => work.left(self.until),
-        };
+        let mut unread = work.unread(self.until);
+        if taken_over || fate == Fate::Evicted {
+            unread.left = 0;
+        }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(work))) {
             self.report(&payload);
             discard(payload);
@@ -83,8 +82,8 @@ impl Running {
         if fate == Fate::Removed {
             self.common.records.lock().retain(|record| record.id != self.record.id);
         }
-        let fate = if fate == Fate::Stopped && left == 0 { Fate::Drained } else { fate };
-        self.record.end(fate, left);
+        let fate = if fate == Fate::Stopped && unread.left == 0 { Fate::Drained } else { fate };
+        self.record.end(fate, unread);
         // Relaxed: it only helps to choose a thread.
         self.station().handlers.fetch_sub(1, Ordering::Relaxed);
         self.common.departures.ring();
