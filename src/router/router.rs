@@ -20,7 +20,7 @@ use crate::sync::{Arc, JoinHandle, Ordering};
 
 /// How long a router that is dropped, or whose time to drain is over, waits for the batches that its handlers
 /// are in.
-const FAREWELL: Duration = Duration::from_millis(100);
+const FAREWELL: Duration = Duration::from_millis(if cfg!(stentor_loom) { 1_000 } else { 100 });
 
 /// Threads that poll subscriptions of a [`Bus`] in place and call a handler for each.
 ///

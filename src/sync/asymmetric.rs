@@ -59,7 +59,7 @@ mod model {
     }
 
     pub(crate) fn light() {
-        WORDS[thread_token()].fetch_add(0, Ordering::AcqRel);
+        WORDS[thread_token() - 1].fetch_add(0, Ordering::AcqRel);
     }
 
     pub(crate) fn heavy() {

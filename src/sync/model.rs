@@ -167,13 +167,12 @@ impl<T> ArcSwap<T> {
     }
 }
 
-/// A number that no other thread has, of this execution or another; not 0, as no address is. Counted outside
-/// the model, for threads that outlive the model's own statics ask as well.
+/// A number that no other thread of this execution has: 1, 2, .. (0 is none, as no address is 0.)
 pub(crate) fn thread_token() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    use std::sync::atomic::AtomicUsize;
+    checker::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(1); }
     checker::thread_local! {
-        static TOKEN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        static TOKEN: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
     TOKEN.with(|token| *token)
 }
