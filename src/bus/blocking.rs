@@ -30,15 +30,7 @@ impl<T> Publisher<T> {
     /// The bus is (or gets) closed; the message comes back.
     #[inline]
     pub fn publish(&self, message: T) -> Result<(), PublishError<T>> {
-        let core = &*self.core;
-        match core.ring.reserve() {
-            Some(reserved) => core.publish_reserved(reserved, message),
-            None => match core.ring.reserve_slowly() {
-                Ok(reserved) => core.publish_reserved(reserved, message),
-                Err(blocked) => return self.publish_refused(message, blocked),
-            },
-        }
-        Ok(())
+        self.core.publish_or(message, |message, blocked| self.publish_refused(message, blocked))
     }
 
     #[cold]

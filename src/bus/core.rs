@@ -86,11 +86,21 @@ impl<T> Core<T> {
     /// Publishes, or says why not, and wakes who waits for it.
     #[inline(always)]
     pub(crate) fn try_publish(&self, message: T) -> Result<(), TryPublishError<T>> {
+        self.publish_or(message, |message, blocked| Err(refused(message, blocked)))
+    }
+
+    /// Publishes, and wakes who waits for it; `otherwise` is for a message that gets no slot now.
+    #[inline(always)]
+    pub(crate) fn publish_or<E>(
+        &self,
+        message: T,
+        otherwise: impl FnOnce(T, Blocked) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self.ring.reserve() {
             Some(reserved) => self.publish_reserved(reserved, message),
             None => match self.ring.reserve_slowly() {
                 Ok(reserved) => self.publish_reserved(reserved, message),
-                Err(blocked) => return Err(refused(message, blocked)),
+                Err(blocked) => return otherwise(message, blocked),
             },
         }
         Ok(())
