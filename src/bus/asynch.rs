@@ -69,31 +69,29 @@ impl<T> Unsent<'_, T> {
     }
 }
 
-/// Takes a future's waker off the doorbell when the future is dropped.
-struct Registration<'a, T> {
-    core: &'a Core<T>,
-    key: Option<Key>,
+/// Takes a task's waker off the doorbell when its future is dropped.
+struct Waiting<'a, T> {
+    publisher: &'a Publisher<T>,
+    wait: RoomWait,
 }
 
-impl<T> Drop for Registration<'_, T> {
+impl<T> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.core.room.cancel(key);
-        }
+        self.publisher.cancel_wait(&mut self.wait);
     }
 }
 
-/// How far a task has got with waiting for room: for futures that are written by hand.
-#[cfg(feature = "broker")]
+/// How far a task has got with waiting for room.
 #[derive(Default)]
 pub(crate) struct RoomWait {
     key: Option<Key>,
     has_yielded: bool,
 }
 
-#[cfg(feature = "broker")]
 impl<T> Publisher<T> {
-    /// Publishes `message`, if it is there, or leaves it and the task's waker until there is room.
+    /// Publishes `message`, if it is there, or leaves it and the task's waker until there is room: for
+    /// futures that are written by hand.
+    #[cfg(feature = "broker")]
     #[inline(always)]
     pub(crate) fn poll_publish(
         &self,
@@ -164,16 +162,9 @@ impl<T> Publisher<T> {
     }
 
     async fn publish_later(&self, message: T) -> Result<(), PublishError<T>> {
-        let core = &*self.core;
-        let mut registration = Registration { core, key: None };
         let mut message = Some(message);
-        let mut has_yielded = false;
-        // Borrowing: a closure that moves would take a copy of the key alone.
-        poll_fn(|cx| {
-            let key = *registration.key.get_or_insert_with(|| core.new_key());
-            Unsent { core, message: &mut message }.poll(key, &mut has_yielded, cx)
-        })
-        .await
+        let mut waiting = Waiting { publisher: self, wait: RoomWait::default() };
+        poll_fn(|cx| self.poll_publish_slowly(&mut message, &mut waiting.wait, cx)).await
     }
 
     /// Publishes all of them, in order; waits, as a task, whenever the ring is full. See
