@@ -1,43 +1,12 @@
 //! In the steady state nothing is allocated, however messages travel.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use counting::{allocated, allocations};
 use stentor::{Bus, Drain, Overflow, Publisher, Router, Subscriber};
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is `System`'s; the counter neither allocates nor has a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// What `step` allocates in 2,000 turns, after as many to warm up: a thread that goes on alone after a
-/// second one has left is given its lane once, after some thousand messages.
-fn allocations(mut step: impl FnMut()) -> u64 {
-    (0..2_000).for_each(|_| step());
-    let before = ALLOCATIONS.get();
-    (0..2_000).for_each(|_| step());
-    ALLOCATIONS.get() - before
-}
 
 fn handles() -> (Bus<u32>, Publisher<u32>, Subscriber<u32>) {
     let bus = Bus::new(16);
@@ -156,7 +125,7 @@ fn router_threads() {
     let by_handler = Arc::clone(&counts);
     router.handle("counter", move |n| {
         if n % 500 == 0 {
-            by_handler[*n as usize / 500].store(ALLOCATIONS.get(), Ordering::Relaxed);
+            by_handler[*n as usize / 500].store(allocated(), Ordering::Relaxed);
         }
     });
     for n in 0..=6_000 {

@@ -1,51 +1,20 @@
 //! In the steady state nothing is allocated: not for a message, not for a request and its reply.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use counting::allocations;
 use futures_executor::block_on;
 use stentor::{
     ActorAddress, CorrelationId, Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
     MessageHeader, MessageStream, Overflow, SubscribeOptions, Topic, TopicPattern,
 };
 
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is `System`'s; the counter neither allocates nor has a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
 const LONG: Duration = Duration::from_secs(600);
-
-/// What `step` allocates in 2,000 turns, after as many to warm up.
-fn allocations(mut step: impl FnMut()) -> u64 {
-    (0..2_000).for_each(|_| step());
-    let before = ALLOCATIONS.get();
-    (0..2_000).for_each(|_| step());
-    ALLOCATIONS.get() - before
-}
 
 /// Does something in every method.
 #[derive(Default)]
