@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use loom::future::block_on;
 use loom::thread::spawn;
-use loom_tests::broker;
+use loom_tests::{broker, model};
 use stentor::{
     ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
 };
@@ -53,7 +53,7 @@ fn expect_room(broker: &Broker) {
 
 #[test]
 fn reply_wakes_its_caller() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
@@ -67,7 +67,7 @@ fn reply_wakes_its_caller() {
 
 #[test]
 fn reply_against_time_out() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let question = question();
         let answer = {
@@ -85,7 +85,7 @@ fn reply_against_time_out() {
 
 #[test]
 fn reply_against_caller_that_leaves() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let question = question();
         let replying = {
@@ -101,7 +101,7 @@ fn reply_against_caller_that_leaves() {
 
 #[test]
 fn reply_never_answers_the_next_request() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let (first, second) = (question(), question());
         let replying = {
@@ -124,7 +124,7 @@ fn reply_never_answers_the_next_request() {
 
 #[test]
 fn late_reply_is_known_though_its_place_is_taken_again() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let mut stream = broker.subscribe_blocking().unwrap();
         let ask = || {
@@ -146,7 +146,7 @@ fn late_reply_is_known_though_its_place_is_taken_again() {
 
 #[test]
 fn one_of_two_replies_is_late() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
@@ -162,7 +162,7 @@ fn one_of_two_replies_is_late() {
 
 #[test]
 fn shutdown_wakes_callers() {
-    loom::model(|| {
+    model(|| {
         let broker = broker();
         let mut asking = pin!(broker.publish_request::<u64>(question(), LONG));
         poll_once!(asking);

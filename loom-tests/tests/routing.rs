@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use loom::thread::{JoinHandle, spawn};
-use loom_tests::{bus, parking};
+use loom_tests::{bus, model, parking};
 use stentor::{Bus, Drain, Fate, Publisher, Router};
 
 /// What handlers were called with. Not part of the model: it orders nothing.
@@ -32,7 +32,7 @@ fn publish(bus: &Bus<u64>, count: u64) -> JoinHandle<Publisher<u64>> {
 
 #[test]
 fn handler_added_to_a_running_thread() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let router = router(&bus);
         let publishing = publish(&bus, 2);
@@ -52,7 +52,7 @@ fn handler_added_to_a_running_thread() {
 
 #[test]
 fn handler_removed_from_a_running_thread() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let router = router(&bus);
         let seen = Seen::default();
@@ -69,7 +69,7 @@ fn handler_removed_from_a_running_thread() {
 
 #[test]
 fn shutdown_that_drains_against_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let router = router(&bus);
         let seen = Seen::default();
@@ -86,7 +86,7 @@ fn shutdown_that_drains_against_publisher() {
 
 #[test]
 fn router_dropped_against_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(1);
         let router = router(&bus);
         let seen = Seen::default();
@@ -101,7 +101,7 @@ fn router_dropped_against_publisher() {
 
 #[test]
 fn handler_added_to_a_router_that_ends() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(2);
         let router = router(&bus);
         let group = router.group("g").handlers(Vec::<fn(&u64)>::new());
@@ -116,7 +116,7 @@ fn handler_added_to_a_router_that_ends() {
 
 #[test]
 fn member_that_joins_against_a_member_at_work() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(4);
         let publisher = bus.publisher();
         publisher.publish(0).unwrap();
@@ -143,7 +143,7 @@ fn member_that_joins_against_a_member_at_work() {
 
 #[test]
 fn member_that_leaves_against_a_publisher() {
-    loom::model(|| {
+    model(|| {
         let bus = bus(4);
         let router = router(&bus);
         let seen = Seen::default();
