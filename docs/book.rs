@@ -1,0 +1,22 @@
+//! The chapters as documentation, so that `cargo test` compiles and runs their code.
+
+macro_rules! chapters {
+    ($($name:ident: $file:literal),+ $(,)?) => {
+        $(
+            #[doc = include_str!($file)]
+            pub mod $name {}
+        )+
+    };
+}
+
+chapters! {
+    getting_started: "src/getting-started.md",
+    choosing: "src/choosing.md",
+    recipes: "src/recipes.md",
+    migrating: "src/migrating.md",
+    waiting: "src/waiting.md",
+    memory_model: "src/memory-model.md",
+    failures: "src/failures.md",
+    mistakes: "src/mistakes.md",
+    faq: "src/faq.md",
+}
