@@ -11,11 +11,8 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::bus::batch::Batch;
-use crate::bus::batching::Written;
 use crate::bus::core::Core;
-use crate::bus::error::{
-    PublishBatchError, PublishError, RecvError, TryPublishError, TryRecvError,
-};
+use crate::bus::error::{PublishError, RecvError, TryPublishError, TryRecvError};
 use crate::bus::publisher::Publisher;
 use crate::bus::subscriber::{COOPERATION, Subscriber};
 use crate::wait::doorbell::{Doorbell, Key, Sleeper};
@@ -165,47 +162,6 @@ impl<T> Publisher<T> {
         let mut message = Some(message);
         let mut waiting = Waiting { publisher: self, wait: RoomWait::default() };
         poll_fn(|cx| self.poll_publish_slowly(&mut message, &mut waiting.wait, cx)).await
-    }
-
-    /// Publishes all of them, in order; waits, as a task, whenever the ring is full. See
-    /// [`publish_batch`](Self::publish_batch).
-    ///
-    /// # Errors
-    /// The bus got closed; the error has the messages that were not published.
-    ///
-    /// # Cancel safety
-    /// Dropped before it is ready, it has published the first messages of the batch and dropped the
-    /// rest; how many cannot be told.
-    pub async fn publish_batch_async<I>(&self, messages: I) -> Result<(), PublishBatchError<T>>
-    where
-        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
-    {
-        let mut messages = messages.into_iter();
-        let mut published = 0;
-        loop {
-            let (count, stopped) = self.write_run(&mut messages);
-            published += count;
-            let Some(message) = stopped else { return Ok(()) };
-            if let Err(PublishError(message)) = self.publish_async(message).await {
-                let rest = std::iter::once(message).chain(messages).collect();
-                return Err(PublishBatchError { published, rest });
-            }
-            published += 1;
-        }
-    }
-
-    /// Publishes until the batch ends, or the message given back has to wait.
-    fn write_run(&self, messages: &mut impl Iterator<Item = T>) -> (usize, Option<T>) {
-        let _written = Written(self);
-        let mut count = 0;
-        for message in messages {
-            match self.core.write(message) {
-                Ok(()) => {}
-                Err(refused) => return (count, Some(refused.into_inner())),
-            }
-            count += 1;
-        }
-        (count, None)
     }
 }
 

@@ -110,7 +110,7 @@ impl<T> Core<T> {
     #[inline(always)]
     pub(crate) fn publish_reserved(&self, reserved: Reserved<'_, T>, message: T) {
         let shared = reserved.is_shared();
-        let replaced = reserved.write(message, true);
+        let replaced = reserved.write(message);
         if shared {
             self.announce();
         } else {
@@ -135,22 +135,8 @@ impl<T> Core<T> {
         }
     }
 
-    /// Writes a message of a batch; what follows it up is [`Ring::flush`] and `announce`.
-    #[inline(always)]
-    pub(crate) fn write(&self, message: T) -> Result<(), TryPublishError<T>> {
-        let reserved = match self.ring.reserve() {
-            Some(reserved) => reserved,
-            None => match self.ring.reserve_slowly() {
-                Ok(reserved) => reserved,
-                Err(blocked) => return Err(refused(message, blocked)),
-            },
-        };
-        drop(reserved.write(message, false));
-        Ok(())
-    }
-
-    /// Wakes who waits for a message that was published in the shared phase: subscribers, and publishers
-    /// a lap ahead, who cannot reuse a slot before it is published.
+    /// Wakes who waits for messages that were published in the shared phase, or perhaps were: subscribers,
+    /// and publishers a lap ahead, who cannot reuse a slot before it is published.
     pub(crate) fn announce(&self) {
         self.arrivals.ring();
         self.room.ring();

@@ -11,12 +11,12 @@
 //! | store `turn = busy with n` | store `owner = none` |
 //! | light fence | heavy fence |
 //! | load `owner`: still mine? | load `turn`: wait while it is busy with an n that is not published |
-//! | write message n, publish it | publish what the owner has written, share the lane |
+//! | write message n, publish it | share the lane |
 //!
 //! Either the owner sees that it is the owner no more, or the other thread sees it busy and waits. No
 //! user code runs while the owner is busy, so that wait is for a few instructions, or until the owner
-//! is scheduled again. Publishing ends the turn: a store less for every message, and it is the stores
-//! that queue up while the line of `published` is away at its readers.
+//! is scheduled again. Publishing one message ends the turn: a store less for every message, and it is the
+//! stores that queue up while the line of `published` is away at its readers. A turn may also publish several.
 //!
 //! Each thread has a lane of its own per bus, which lives as long as the bus: a former owner that was
 //! asleep all along may still store to *its* `turn`, and must not touch its successor's.
@@ -57,8 +57,8 @@ impl LaneState {
         next
     }
 
-    /// The thread ends a turn without publishing, having written up to `next`.
-    /// SYNC POINT lane/state: what was written in the turn is visible to [`Self::wait`].
+    /// The thread ends a turn in which it has published nothing, or more than one message, and will write
+    /// `next`. SYNC POINT lane/state: what was written in the turn is visible to [`Self::wait`].
     #[inline(always)]
     fn end(&self, next: Sequence) {
         self.0.store(next << 1, Ordering::Release);
@@ -74,8 +74,9 @@ impl LaneState {
                 return next;
             }
             // SYNC POINT messages/published.
-            if published.end() > next {
-                return next + 1;
+            let end = published.end();
+            if end > next {
+                return end;
             }
             yield_now();
         }
@@ -111,17 +112,15 @@ impl Turn<'_> {
         self.lane.limit.store(limit, Ordering::Relaxed);
     }
 
-    /// Ends the turn: its message is written, and will be published later.
+    /// Ends the turn by publishing the messages up to `end`.
     #[inline(always)]
-    pub(crate) fn keep(mut self) {
-        self.next += 1;
-    }
-
-    /// Ends the turn by publishing its message, and all that were kept.
-    #[inline(always)]
-    pub(crate) fn publish(self, published: &Published) {
-        published.set(self.next + 1);
-        std::mem::forget(self);
+    pub(crate) fn publish(mut self, end: Sequence, published: &Published) {
+        published.set(end);
+        if end == self.next + 1 {
+            std::mem::forget(self);
+        } else {
+            self.next = end;
+        }
     }
 }
 

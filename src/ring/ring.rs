@@ -43,30 +43,30 @@ impl<T> Ring<T> {
     /// The next slot, where [`Self::reserve`] has none.
     #[inline(never)]
     pub(crate) fn reserve_slowly(&self) -> Result<Reserved<'_, T>, Blocked> {
-        let right = match self.sequencer.enter() {
-            Some(turn) if self.sequencer.has_room(&turn) => Right::Turn(turn),
-            Some(_) => return Err(Blocked::Full),
-            None => Right::Claim(self.sequencer.claim(1)?.0),
-        };
+        let (right, _) = self.right(1)?;
         Ok(Reserved { ring: self, right })
     }
 
-    /// The next slots in the shared phase, at most `most`.
-    pub(crate) fn claim(&self, most: usize) -> Result<Claimed<'_, T>, Blocked> {
-        let (first, count) = self.sequencer.claim(most as u64)?;
-        Ok(Claimed::new(self, first, count))
+    /// The next slots, at most `most`.
+    #[inline]
+    pub(crate) fn reserve_run(&self, most: usize) -> Result<Run<'_, T>, Blocked> {
+        let (right, count) = self.right(most as u64)?;
+        Ok(Run { reserved: Reserved { ring: self, right }, count: count as usize })
     }
 
-    /// Whether this thread owns the lane.
-    pub(crate) fn is_mine(&self) -> bool {
-        self.sequencer.enter().is_some()
-    }
-
-    /// Publishes what this thread has written for later. (If it has lost the lane since, whoever took
-    /// it has done so.)
-    pub(crate) fn flush(&self) {
-        if let Some(turn) = self.sequencer.enter() {
-            self.sequencer.publish_owned(&turn);
+    /// The right to the next sequences, at most `most`, and to how many.
+    #[inline]
+    fn right(&self, most: u64) -> Result<(Right<'_>, u64), Blocked> {
+        match self.sequencer.enter() {
+            Some(turn) if self.sequencer.has_room(&turn) => {
+                let count = most.min(turn.limit() - turn.next());
+                Ok((Right::Turn(turn), count))
+            }
+            Some(_) => Err(Blocked::Full),
+            None => {
+                let (first, count) = self.sequencer.claim(most)?;
+                Ok((Right::Claim(first), count))
+            }
         }
     }
 
@@ -96,7 +96,7 @@ impl<T> Ring<T> {
         if attempt.1 >= self.capacity() {
             fresh = None;
         }
-        // SAFETY: as in `Claimed::write`. `fresh` is there in the first lap: `head` was no higher before.
+        // SAFETY: as in `write_claimed`. `fresh` is there in the first lap: `head` was no higher before.
         unsafe { self.slots.rewrite(attempt.1, fresh, write) };
         attempt.2 = true;
         Ok(())
@@ -165,63 +165,93 @@ impl<T> Reserved<'_, T> {
         matches!(self.right, Right::Claim(_))
     }
 
-    /// Writes the message and publishes it; or, where `now` is false, leaves that to
-    /// [`Ring::flush`], if it can. Gives the message it replaces, for the caller to drop when it holds
-    /// nothing: its `Drop` is user code.
+    /// Writes the message and publishes it. Gives the message it replaces, for the caller to drop when it
+    /// holds nothing: its `Drop` is user code.
     #[inline(always)]
-    pub(crate) fn write(self, message: T, now: bool) -> Option<T> {
-        let ring = self.ring;
-        let turn = match self.right {
+    pub(crate) fn write(self, message: T) -> Option<T> {
+        let Self { ring, right } = self;
+        let turn = match right {
             Right::Turn(turn) => turn,
-            Right::Claim(sequence) => return Claimed::new(ring, sequence, 1).write(message),
+            Right::Claim(sequence) => {
+                let replaced = ring.write_claimed(sequence, message);
+                ring.sequencer.sample(sequence, sequence + 1);
+                return replaced;
+            }
         };
         let sequence = turn.next();
-        if sequence + PREFETCH < turn.limit() {
-            ring.slots.prefetch(sequence + PREFETCH);
-        }
-        // SAFETY: the sequence is ours while the turn lasts, and it is below the limit: every cursor
-        // is past its slot. All before it has been written.
-        let replaced = unsafe { ring.slots.replace(sequence, message) };
-        if now {
-            ring.sequencer.publish_turn(turn);
-        } else {
-            turn.keep();
-        }
+        // SAFETY: the turn is for this sequence, which is below the limit.
+        let replaced = unsafe { ring.write_owned(&turn, sequence, message) };
+        ring.sequencer.publish_turn(turn, sequence + 1);
         replaced
     }
 }
 
-/// Slots claimed in the shared phase. All of them must be written, and soon: readers wait for them.
-pub(crate) struct Claimed<'a, T> {
-    ring: &'a Ring<T>,
-    first: Sequence,
-    next: Sequence,
-    end: Sequence,
+/// Slots in a row, to be written, and then published.
+pub(crate) struct Run<'a, T> {
+    reserved: Reserved<'a, T>,
+    count: usize,
 }
 
-impl<'a, T> Claimed<'a, T> {
-    #[inline(always)]
-    fn new(ring: &'a Ring<T>, first: Sequence, count: u64) -> Self {
-        Self { ring, first, next: first, end: first + count }
-    }
-
-    /// How many are still to be written.
+impl<T> Run<'_, T> {
+    /// How many.
     pub(crate) fn len(&self) -> usize {
-        (self.end - self.next) as usize
+        self.count
     }
 
-    /// Writes the next one and publishes it. Gives the message it replaces, as [`Reserved::write`] does.
+    /// Writes so many messages and publishes them. Gives those they replace to `replaced`. Neither may run
+    /// user code: readers wait, and perhaps a publisher.
     #[inline(always)]
-    pub(crate) fn write(&mut self, message: T) -> Option<T> {
-        assert!(self.next < self.end, "more messages than slots claimed for them");
+    pub(crate) fn write(self, messages: impl Iterator<Item = T>, replaced: impl FnMut(T)) {
+        let Self { reserved: Reserved { ring, right }, count } = self;
+        let messages = messages.take(count);
+        let mut next;
+        match right {
+            Right::Turn(turn) => {
+                next = turn.next();
+                let write = |message| {
+                    next += 1;
+                    // SAFETY: of the `count` sequences from the turn's on, all below the limit.
+                    unsafe { ring.write_owned(&turn, next - 1, message) }
+                };
+                messages.filter_map(write).for_each(replaced);
+                ring.sequencer.publish_turn(turn, next);
+            }
+            Right::Claim(first) => {
+                next = first;
+                let write = |message| {
+                    next += 1;
+                    ring.write_claimed(next - 1, message)
+                };
+                messages.filter_map(write).for_each(replaced);
+                assert!(next == first + count as u64, "a message for each slot that was claimed");
+                ring.sequencer.sample(first, next);
+            }
+        }
+    }
+}
+
+impl<T> Ring<T> {
+    /// Writes a message in the owner's turn, to be published by it.
+    ///
+    /// # Safety
+    /// The sequence is the turn's or a later one, below its limit, and all before it has been written.
+    #[inline(always)]
+    unsafe fn write_owned(&self, turn: &Turn<'_>, sequence: Sequence, message: T) -> Option<T> {
+        if sequence + PREFETCH < turn.limit() {
+            self.slots.prefetch(sequence + PREFETCH);
+        }
+        // SAFETY: ours while the turn lasts, and below the limit: every cursor is past its slot, which holds
+        // the message of one lap ago.
+        unsafe { self.slots.replace(sequence, message) }
+    }
+
+    /// Writes a message at a sequence that the caller has claimed, and publishes it.
+    #[inline(always)]
+    fn write_claimed(&self, sequence: Sequence, message: T) -> Option<T> {
         // SAFETY: claimed, so ours until it is published below, and claimed only after every cursor was
         // past its slot and the message one lap ago was published.
-        let replaced = unsafe { self.ring.slots.replace(self.next, message) };
-        self.ring.sequencer.publish(self.next);
-        self.next += 1;
-        if self.next == self.end {
-            self.ring.sequencer.sample(self.first, self.end);
-        }
+        let replaced = unsafe { self.slots.replace(sequence, message) };
+        self.sequencer.publish(sequence);
         replaced
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! * *shared to owner*: the thread stops all claiming (a bit in the claim word), makes sure that all
 //!   that was claimed is stamped, and publishes to there;
-//! * *owner to shared*: another thread takes the lane (see there), publishes what the owner wrote, and
+//! * *owner to shared*: another thread takes the lane (see there), waits for what the owner is writing, and
 //!   opens the claim word at the next sequence.
 //!
 //! # Closing
@@ -103,23 +103,15 @@ impl Sequencer {
 
     #[cold]
     fn look_for_room(&self, turn: &Turn<'_>) -> bool {
-        // What is not yet published could be overwritten unread where nobody subscribes.
-        self.publish_owned(turn);
         let next = turn.next();
         turn.set_limit(self.limit_for(next, || next));
         next < turn.limit()
     }
 
-    /// Ends a turn by publishing its message.
+    /// Ends a turn by publishing the messages up to `end`.
     #[inline(always)]
-    pub(crate) fn publish_turn(&self, turn: Turn<'_>) {
-        turn.publish(&self.published);
-    }
-
-    /// Publishes what the owner has written for later.
-    #[inline(always)]
-    pub(crate) fn publish_owned(&self, turn: &Turn<'_>) {
-        self.published.set(turn.next());
+    pub(crate) fn publish_turn(&self, turn: Turn<'_>, end: Sequence) {
+        turn.publish(end, &self.published);
     }
 
     // ===== the shared phase =====
@@ -269,7 +261,6 @@ impl Sequencer {
 
     fn share_locked(&self, lanes: &mut Lanes) {
         let Some(left) = self.owner.take(&self.published) else { return };
-        self.published.set(left.next);
         raise(&self.limit, left.limit);
         self.claimed.share(left.next);
         lanes.was_taken();
