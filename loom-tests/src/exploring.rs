@@ -20,20 +20,13 @@ const INTERVAL: u64 = 1_000;
 
 /// Explores a model, and says how much there was to explore.
 pub fn model(question: impl Fn() + Send + Sync + 'static) {
-    explore(Builder::new(), question);
+    model_within(2, question);
 }
 
-/// Explores a model with so many preemptions at most, unless more are asked for.
+/// Explores a model with so many preemptions at most, unless the environment has another number.
 pub fn model_within(preemptions: usize, question: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = match builder.preemption_bound {
-        Some(2) => Some(preemptions),
-        asked => asked,
-    };
-    explore(builder, question);
-}
-
-fn explore(mut builder: Builder, question: impl Fn() + Send + Sync + 'static) {
+    let preemptions = *builder.preemption_bound.get_or_insert(preemptions);
     builder.checkpoint_interval = INTERVAL as usize;
     let explored = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&explored);
@@ -47,7 +40,7 @@ fn explore(mut builder: Builder, question: impl Fn() + Send + Sync + 'static) {
     let is_late = builder.max_duration.is_some_and(|most| took >= most);
     let is_cut_off = is_late && (explored + 1).is_multiple_of(INTERVAL);
     eprintln!(
-        "{}: {explored} interleavings in {:.1} s{}",
+        "{}: {explored} interleavings with at most {preemptions} preemptions in {:.1} s{}",
         std::thread::current().name().unwrap_or("model"),
         took.as_secs_f32(),
         if is_cut_off { ", CUT OFF" } else { "" },

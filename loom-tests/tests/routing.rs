@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use loom::thread::{JoinHandle, spawn};
-use loom_tests::{bus, model, parking};
+use loom_tests::{bus, model, model_within, parking};
 use stentor::{Bus, Drain, Fate, Publisher, Router};
 
 /// What handlers were called with. Not part of the model: it orders nothing.
@@ -40,7 +40,7 @@ fn owner(bus: &Bus<u64>) -> Publisher<u64> {
 
 #[test]
 fn handler_added_to_a_running_thread() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(1);
         let publisher = owner(&bus);
         let router = router(&bus);
@@ -66,15 +66,16 @@ fn handler_added_to_a_running_thread() {
 
 #[test]
 fn handler_removed_from_a_running_thread() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(1);
         let publisher = owner(&bus);
         let router = router(&bus);
         let seen = Seen::default();
         let handler = router.handle("h", note(&seen));
+        publisher.publish(1).unwrap();
         let removing = spawn(move || handler.remove());
         // Full with one unread message: the publisher gets on only if the handler reads, or is gone.
-        (1..3).for_each(|message| publisher.publish(message).unwrap());
+        publisher.publish(2).unwrap();
         let report = removing.join().unwrap();
         assert_eq!(report.fate, Fate::Removed);
         let handled = Arc::into_inner(seen).expect("the closure is gone").into_inner().unwrap();
@@ -159,14 +160,15 @@ fn member_that_joins_against_a_member_at_work() {
 
 #[test]
 fn member_that_leaves_against_a_publisher() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(4);
         let publisher = owner(&bus);
         let router = router(&bus);
         let seen = Seen::default();
         let group = router.group("g").handlers([note(&seen), note(&seen)]);
+        publisher.publish(1).unwrap();
         let leaving = spawn(move || group.members()[0].clone().remove());
-        (1..3).for_each(|message| publisher.publish(message).unwrap());
+        publisher.publish(2).unwrap();
         let report = leaving.join().unwrap();
         assert_eq!((report.fate, report.left), (Fate::Removed, 0));
         router.shutdown(Drain::Yes);
