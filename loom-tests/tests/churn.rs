@@ -92,8 +92,8 @@ fn guests_among_publishers() {
     schedules(|| {
         // Nobody but the guests holds publishers back, so none of them gets far without looking for guests.
         let bus = bus(1);
-        let publishers = [1, 2, 3].map(|who| {
-            let publisher = bus.publisher();
+        let publishers = [1, 2, 3].map(|who| (who, bus.publisher()));
+        let publishers = publishers.map(|(who, publisher)| {
             spawn(move || messages(who, 6).for_each(|n| publisher.publish(n).unwrap()))
         });
         for _ in 0..4 {
