@@ -15,23 +15,34 @@ pub fn share_lane(publisher: &Publisher<u64>) {
     spawn(move || second.publish(1).unwrap()).join().unwrap();
 }
 
+/// A model is cut off after so many interleavings, or a multiple of it.
+const INTERVAL: u64 = 1_000;
+
 /// Explores a model, and says how much there was to explore.
 pub fn model(question: impl Fn() + Send + Sync + 'static) {
+    model_within(2, question);
+}
+
+/// Explores a model with so many preemptions at most, unless the environment has another number.
+pub fn model_within(preemptions: usize, question: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    let preemptions = *builder.preemption_bound.get_or_insert(preemptions);
+    builder.checkpoint_interval = INTERVAL as usize;
     let explored = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&explored);
-    let builder = Builder::new();
     let started = Instant::now();
     builder.check(move || {
         count.fetch_add(1, Ordering::Relaxed);
         question();
     });
-    let seconds = started.elapsed();
-    let is_cut_off = builder.max_duration.is_some_and(|most| seconds >= most);
+    let (explored, took) = (explored.load(Ordering::Relaxed), started.elapsed());
+    // It stops before the next one. (To end there by itself is one chance in a thousand.)
+    let is_late = builder.max_duration.is_some_and(|most| took >= most);
+    let is_cut_off = is_late && (explored + 1).is_multiple_of(INTERVAL);
     eprintln!(
-        "{}: {} interleavings in {:.1} s{}",
+        "{}: {explored} interleavings with at most {preemptions} preemptions in {:.1} s{}",
         std::thread::current().name().unwrap_or("model"),
-        explored.load(Ordering::Relaxed),
-        seconds.as_secs_f32(),
+        took.as_secs_f32(),
         if is_cut_off { ", CUT OFF" } else { "" },
     );
 }

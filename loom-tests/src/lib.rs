@@ -7,7 +7,7 @@
 #[cfg(stentor_loom)]
 mod exploring;
 #[cfg(stentor_loom)]
-pub use exploring::{model, share_lane};
+pub use exploring::{model, model_within, share_lane};
 
 use stentor::{Bus, Clock, InMemoryMessageBroker, RecvError, Step, Subscriber, Wait, WaitStrategy};
 

@@ -4,6 +4,12 @@
 
 use loom::thread::spawn;
 use loom_tests::{bus, drain_all, model, share_lane};
+use stentor::Subscriber;
+
+/// What can be read without waiting.
+fn read_all(subscriber: &mut Subscriber<u64>) -> Vec<u64> {
+    std::iter::from_fn(|| subscriber.try_recv().ok()).collect()
+}
 
 #[test]
 fn two_publishers_one_order() {
@@ -13,11 +19,11 @@ fn two_publishers_one_order() {
         let (publisher, second) = (bus.publisher(), bus.publisher());
         let thread = spawn(move || second.publish(1).unwrap());
         publisher.publish(0).unwrap();
-        drop(publisher);
-        let seen = drain_all(&mut one);
-        assert!(seen == [0, 1] || seen == [1, 0], "{seen:?}");
+        let mut seen = read_all(&mut one);
         thread.join().unwrap();
-        assert_eq!(seen, drain_all(&mut other));
+        seen.extend(read_all(&mut one));
+        assert!(seen == [0, 1] || seen == [1, 0], "{seen:?}");
+        assert_eq!(seen, read_all(&mut other));
     });
 }
 
@@ -99,16 +105,15 @@ fn batch_of_owner_against_second_publisher() {
         let bus = bus(4);
         let mut subscriber = bus.subscribe();
         let (owner, second) = (bus.publisher(), bus.publisher());
+        owner.publish(0).unwrap();
         let thread = spawn(move || {
-            owner.publish(0).unwrap();
-            owner.publish_batch([1, 2]).unwrap();
+            // Who takes the lane reads as well: what the owner wrote comes to it by taking alone.
+            second.publish(10).unwrap();
+            (read_all(&mut subscriber), subscriber)
         });
-        // Who takes the lane reads as well: what the owner wrote comes to it by taking alone.
-        second.publish(10).unwrap();
-        let mut seen: Vec<_> = std::iter::from_fn(|| subscriber.try_recv().ok()).collect();
-        drop(second);
-        thread.join().unwrap();
-        seen.extend(drain_all(&mut subscriber));
+        owner.publish_batch([1, 2]).unwrap();
+        let (mut seen, mut subscriber) = thread.join().unwrap();
+        seen.extend(read_all(&mut subscriber));
         let own: Vec<_> = seen.iter().copied().filter(|message| *message < 10).collect();
         assert_eq!((own, seen.len()), (vec![0, 1, 2], 4));
     });
@@ -125,11 +130,11 @@ fn run_claimed_at_once_against_second_publisher() {
         // Both are claimed at once, unless the other was first: then there is room for one of them.
         let thread = spawn(move || publisher.publish_batch([10, 11]).unwrap());
         let accepted = usize::from(second.try_publish(2).is_ok());
-        drop(second);
-        let seen = drain_all(&mut subscriber);
+        let mut seen = read_all(&mut subscriber);
+        thread.join().unwrap();
+        seen.extend(read_all(&mut subscriber));
         let run: Vec<_> = seen.iter().copied().filter(|message| *message >= 10).collect();
         assert_eq!((run, seen.len()), (vec![10, 11], 2 + accepted));
-        thread.join().unwrap();
     });
 }
 

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use loom::thread::{JoinHandle, spawn};
-use loom_tests::{bus, model, parking};
+use loom_tests::{bus, model, model_within, parking};
 use stentor::{Bus, Drain, Fate, Publisher, Router};
 
 /// What handlers were called with. Not part of the model: it orders nothing.
@@ -30,21 +30,35 @@ fn publish(bus: &Bus<u64>, count: u64) -> JoinHandle<Publisher<u64>> {
     })
 }
 
+/// A publisher whose thread owns the lane, having published message 0: it has less to do for the next ones,
+/// and so there is less to explore.
+fn owner(bus: &Bus<u64>) -> Publisher<u64> {
+    let publisher = bus.publisher();
+    publisher.publish(0).unwrap();
+    publisher
+}
+
 #[test]
 fn handler_added_to_a_running_thread() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(1);
+        let publisher = owner(&bus);
         let router = router(&bus);
-        let publishing = publish(&bus, 2);
         let seen = Seen::default();
-        let handler = router.handle("h", note(&seen));
-        let start = bus.stats().subscribers[0].cursor;
-        let publisher = publishing.join().unwrap();
+        let adding = spawn({
+            let (bus, seen) = (bus.clone(), Arc::clone(&seen));
+            move || {
+                let handler = router.handle("h", note(&seen));
+                (bus.stats().subscribers[0].cursor, handler, router)
+            }
+        });
+        (1..3).for_each(|message| publisher.publish(message).unwrap());
+        let (start, handler, router) = adding.join().unwrap();
         let report = router.shutdown(Drain::Yes);
         // It read from where it began; the cursor that was looked at may have moved already.
         let seen = seen.lock().unwrap().clone();
-        assert_eq!(seen, (2 - seen.len() as u64..2).collect::<Vec<_>>());
-        assert!(seen.len() as u64 + start >= 2, "{seen:?} from {start}");
+        assert_eq!(seen, (3 - seen.len() as u64..3).collect::<Vec<_>>());
+        assert!(seen.len() as u64 + start >= 3, "{seen:?} from {start}");
         assert_eq!((report.handled(), report.left()), (seen.len() as u64, 0));
         drop((handler, publisher));
     });
@@ -52,18 +66,21 @@ fn handler_added_to_a_running_thread() {
 
 #[test]
 fn handler_removed_from_a_running_thread() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(1);
+        let publisher = owner(&bus);
         let router = router(&bus);
         let seen = Seen::default();
         let handler = router.handle("h", note(&seen));
+        publisher.publish(1).unwrap();
+        let removing = spawn(move || handler.remove());
         // Full with one unread message: the publisher gets on only if the handler reads, or is gone.
-        let publishing = publish(&bus, 2);
-        let report = handler.remove();
+        publisher.publish(2).unwrap();
+        let report = removing.join().unwrap();
         assert_eq!(report.fate, Fate::Removed);
         let handled = Arc::into_inner(seen).expect("the closure is gone").into_inner().unwrap();
-        assert_eq!(handled, (0..report.handled).collect::<Vec<_>>());
-        drop((publishing.join().unwrap(), router));
+        assert_eq!(handled, (1..=report.handled).collect::<Vec<_>>());
+        drop((publisher, router));
     });
 }
 
@@ -143,19 +160,21 @@ fn member_that_joins_against_a_member_at_work() {
 
 #[test]
 fn member_that_leaves_against_a_publisher() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(4);
+        let publisher = owner(&bus);
         let router = router(&bus);
         let seen = Seen::default();
         let group = router.group("g").handlers([note(&seen), note(&seen)]);
-        let publishing = publish(&bus, 2);
-        let report = group.members()[0].clone().remove();
+        publisher.publish(1).unwrap();
+        let leaving = spawn(move || group.members()[0].clone().remove());
+        publisher.publish(2).unwrap();
+        let report = leaving.join().unwrap();
         assert_eq!((report.fate, report.left), (Fate::Removed, 0));
-        let publisher = publishing.join().unwrap();
         router.shutdown(Drain::Yes);
         let mut handled = seen.lock().unwrap().clone();
         handled.sort_unstable();
-        assert_eq!(handled, [0, 1]);
+        assert_eq!(handled, [1, 2]);
         drop(publisher);
     });
 }

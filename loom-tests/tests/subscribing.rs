@@ -5,7 +5,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread::spawn;
-use loom_tests::{bus, drain, drain_all, model, share_lane};
+use loom_tests::{bus, drain, drain_all, model, model_within, share_lane};
 use stentor::{Bus, Overflow, RecvError, Start, TryRecvError};
 
 /// What was published from `start` on: in these models the n-th message is n.
@@ -71,13 +71,15 @@ fn subscribe_under_two_publishers() {
         let bus = bus(1);
         let publisher = bus.publisher();
         share_lane(&publisher);
-        let threads = [10, 20].map(|message| {
-            let publisher = publisher.clone();
-            spawn(move || publisher.try_publish(message).is_ok())
+        let joining = spawn({
+            let bus = bus.clone();
+            move || bus.subscribe()
         });
-        let mut subscriber = bus.subscribe();
+        let second = publisher.clone();
+        let publishing = spawn(move || second.try_publish(10).is_ok());
+        let accepted = [publisher.try_publish(20).is_ok(), publishing.join().unwrap()];
+        let mut subscriber = joining.join().unwrap();
         let start = bus.stats().subscribers[0].cursor;
-        let accepted = threads.map(|thread| thread.join().unwrap());
         drop(publisher);
         let published = 2 + accepted.iter().filter(|accepted| **accepted).count() as u64;
         let seen = drain_all(&mut subscriber);
@@ -182,10 +184,8 @@ fn lossy_jumps_where_it_was_asked_to() {
 
 #[test]
 fn lossy_joins_under_publisher() {
-    let mut model = loom::model::Builder::new();
     // Small enough for it, and it takes so many.
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    model_within(3, || {
         let bus = bus(1);
         let publisher = bus.publisher();
         let thread = spawn(move || {
