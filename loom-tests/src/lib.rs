@@ -30,10 +30,10 @@ pub fn bus(capacity: usize) -> Bus<u64> {
     Bus::builder().capacity(capacity).wait(parking()).build()
 }
 
-/// A broker with room for one request, and none for log lines.
-pub fn broker() -> InMemoryMessageBroker<u64> {
+/// A broker with room for so many requests, and none for log lines.
+pub fn broker(requests: usize) -> InMemoryMessageBroker<u64> {
     let builder = InMemoryMessageBroker::builder().capacity(8).dead_letters(4).dead_letter_logs(0);
-    builder.pending_requests(1).clock(Clock::Off).wait(WaitStrategy::custom(Park)).build()
+    builder.pending_requests(requests).clock(Clock::Off).wait(WaitStrategy::custom(Park)).build()
 }
 
 /// All that a subscription receives until it is over: the messages, how many it was told that it

@@ -11,7 +11,8 @@ use loom::future::block_on;
 use loom::thread::spawn;
 use loom_tests::{broker, model};
 use stentor::{
-    ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
+    ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker,
+    MessageEnvelope, RequestError,
 };
 
 type Broker = InMemoryMessageBroker<u64>;
@@ -54,7 +55,7 @@ fn expect_room(broker: &Broker) {
 #[test]
 fn reply_wakes_its_caller() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
         poll_once!(asking);
@@ -68,7 +69,7 @@ fn reply_wakes_its_caller() {
 #[test]
 fn reply_against_time_out() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let question = question();
         let answer = {
             let mut asking = pin!(broker.publish_request::<u64>(question.clone(), SHORT));
@@ -86,7 +87,7 @@ fn reply_against_time_out() {
 #[test]
 fn reply_against_caller_that_leaves() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let question = question();
         let replying = {
             let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
@@ -102,7 +103,7 @@ fn reply_against_caller_that_leaves() {
 #[test]
 fn reply_never_answers_the_next_request() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let (first, second) = (question(), question());
         let replying = {
             let mut asking = pin!(broker.publish_request::<u64>(first.clone(), LONG));
@@ -125,7 +126,7 @@ fn reply_never_answers_the_next_request() {
 #[test]
 fn late_reply_is_known_though_its_place_is_taken_again() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let mut stream = broker.subscribe_blocking().unwrap();
         let ask = || {
             let question = MessageEnvelope::new(0).with_reply_to(ActorAddress::new());
@@ -147,7 +148,7 @@ fn late_reply_is_known_though_its_place_is_taken_again() {
 #[test]
 fn one_of_two_replies_is_late() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
         poll_once!(asking);
@@ -163,7 +164,7 @@ fn one_of_two_replies_is_late() {
 #[test]
 fn shutdown_wakes_callers() {
     model(|| {
-        let broker = broker();
+        let broker = broker(1);
         let mut asking = pin!(broker.publish_request::<u64>(question(), LONG));
         poll_once!(asking);
         let closing = {
@@ -173,5 +174,22 @@ fn shutdown_wakes_callers() {
         assert!(matches!(block_on(asking), Err(BrokerError::Closed(_))));
         closing.join().unwrap();
         assert_eq!(broker.metrics().requests.pending, 0);
+    });
+}
+
+#[test]
+fn timer_never_misses_a_request() {
+    model(|| {
+        let broker = broker(2);
+        let _stream = broker.subscribe_blocking().unwrap();
+        // Their ids are given here: by those of the caller's, places would differ from run to run.
+        let mut first = pin!(broker.request::<u64>(MessageEnvelope::new(0), SHORT));
+        // From here on there is the timer's thread, which looks at the requests for the first time.
+        poll_once!(first);
+        let second = {
+            let broker = broker.clone();
+            spawn(move || block_on(broker.request::<u64>(MessageEnvelope::new(1), SHORT)))
+        };
+        assert!(matches!(second.join().unwrap(), Err(RequestError::TimedOut(_))));
     });
 }

@@ -16,7 +16,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Instant, Ordering, fence};
+use crate::sync::{AtomicU64, Instant, Ordering, Thread, ThreadBuilder, fence, park, park_timeout};
 
 /// The thread looks no more often than this.
 const LEAST: Duration = Duration::from_millis(1);
@@ -34,7 +34,7 @@ pub(crate) struct Alarm {
     epoch: Instant,
     /// When the thread will look, in nanoseconds since `epoch`.
     next: AtomicU64,
-    thread: OnceLock<std::thread::Thread>,
+    thread: OnceLock<Thread>,
 }
 
 impl Alarm {
@@ -47,10 +47,6 @@ impl Alarm {
     /// # Panics
     /// If the system gives no thread.
     pub(crate) fn set<W: Watched>(self: &Arc<Self>, deadline: Instant, watched: &Arc<W>) {
-        if cfg!(stentor_loom) {
-            // The models have no time, so nothing comes of it.
-            return;
-        }
         let at = self.nanos(deadline);
         fence(Ordering::SeqCst);
         // Relaxed: see the table above.
@@ -71,9 +67,9 @@ impl Alarm {
         at.saturating_duration_since(self.epoch).as_nanos().try_into().unwrap_or(NEVER)
     }
 
-    fn start<W: Watched>(self: &Arc<Self>, watched: Weak<W>) -> std::thread::Thread {
+    fn start<W: Watched>(self: &Arc<Self>, watched: Weak<W>) -> Thread {
         let alarm = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("stentor-timer".into());
+        let thread = ThreadBuilder::new().name("stentor-timer".into());
         match thread.spawn(move || while alarm.turn(&watched) {}) {
             Ok(handle) => handle.thread().clone(),
             Err(error) => panic!("no thread for the time-outs of requests: {error}"),
@@ -84,9 +80,9 @@ impl Alarm {
     fn turn<W: Watched>(&self, watched: &Weak<W>) -> bool {
         let (next, now) = (self.next.load(Ordering::Relaxed), self.nanos(Instant::now()));
         if next == NEVER {
-            std::thread::park();
+            park();
         } else if next > now {
-            std::thread::park_timeout(Duration::from_nanos(next - now));
+            park_timeout(Duration::from_nanos(next - now));
         } else if let Some(watched) = watched.upgrade() {
             self.next.store(NEVER, Ordering::Relaxed);
             fence(Ordering::SeqCst);
