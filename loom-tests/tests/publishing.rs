@@ -120,6 +120,25 @@ fn batch_of_owner_against_second_publisher() {
 }
 
 #[test]
+fn limit_of_owner_is_good_for_who_takes_the_lane() {
+    model(|| {
+        let bus = bus(2);
+        let mut subscriber = bus.subscribe();
+        let (owner, second) = (bus.publisher(), bus.publisher());
+        owner.publish(0).unwrap();
+        owner.publish(1).unwrap();
+        // Reads both, and makes room for two.
+        let reader = spawn(move || (read_all(&mut subscriber), subscriber));
+        // Takes the lane after the owner has found that room, or before.
+        let taker = spawn(move || usize::from(second.try_publish(3).is_ok()));
+        let accepted = 2 + usize::from(owner.try_publish(2).is_ok()) + taker.join().unwrap();
+        let (mut seen, mut subscriber) = reader.join().unwrap();
+        seen.extend(read_all(&mut subscriber));
+        assert_eq!(seen.len(), accepted);
+    });
+}
+
+#[test]
 fn run_claimed_at_once_against_second_publisher() {
     model(|| {
         let bus = bus(2);

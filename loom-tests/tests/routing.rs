@@ -2,6 +2,8 @@
 
 #![cfg(stentor_loom)]
 
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use loom::thread::{JoinHandle, spawn};
@@ -16,8 +18,24 @@ fn note(seen: &Seen) -> impl FnMut(&u64) + Send + 'static {
     move |message| seen.lock().unwrap().push(*message)
 }
 
+/// Notes messages, and panics in the first that it, or another of these, is called with.
+fn note_and_die(seen: &Seen, died: &Arc<AtomicBool>) -> impl FnMut(&u64) + Send + 'static {
+    let (seen, died) = (Arc::clone(seen), Arc::clone(died));
+    move |message| {
+        seen.lock().unwrap().push(*message);
+        if !died.swap(true, Ordering::Relaxed) {
+            // Without the hook, which would print it in every run.
+            resume_unwind(Box::new("dies"));
+        }
+    }
+}
+
 fn router(bus: &Bus<u64>) -> Router<u64> {
-    Router::builder(bus).wait(parking()).start().unwrap()
+    threads(bus, 1)
+}
+
+fn threads(bus: &Bus<u64>, threads: usize) -> Router<u64> {
+    Router::builder(bus).threads(threads).wait(parking()).start().unwrap()
 }
 
 /// Publishes so many messages on a thread of its own, which gives the publisher back, so that the bus stays
@@ -177,4 +195,33 @@ fn member_that_leaves_against_a_publisher() {
         assert_eq!(handled, [1, 2]);
         drop(publisher);
     });
+}
+
+/// All messages are one member's, which dies in the first of them; the other, on one of so many threads, has
+/// to handle the second.
+fn member_dies(router_threads: usize) {
+    model(move || {
+        let bus = bus(4);
+        let publisher = bus.publisher();
+        let router = threads(&bus, router_threads);
+        let (seen, died) = (Seen::default(), Arc::default());
+        let members = [note_and_die(&seen, &died), note_and_die(&seen, &died)];
+        router.group("g").key(|_| 0).handlers(members);
+        publisher.publish(0).unwrap();
+        publisher.publish(1).unwrap();
+        let report = router.shutdown(Drain::Yes);
+        assert_eq!(*seen.lock().unwrap(), [0, 1]);
+        assert_eq!((report.handled(), report.panics(), report.left()), (1, 1, 0), "{report:?}");
+        drop(publisher);
+    });
+}
+
+#[test]
+fn member_that_dies_on_the_thread_of_its_heir() {
+    member_dies(1);
+}
+
+#[test]
+fn member_that_dies_while_its_heir_is_at_work() {
+    member_dies(2);
 }

@@ -95,13 +95,12 @@ impl Entry {
             .with(Kind::IdleThread, drive::idle::threads::<One>, drive::idle::threads::<One>)
     }
 
-    /// One thread of the library's own, which calls a handler for each subscriber.
+    /// One thread of the library's own, which calls a handler for each subscriber; also
+    /// what it costs when it idles.
     pub fn routed<C: Threads + Adds>(self) -> Self {
-        self.with(Kind::Router, drive::threads::run::<C>, drive::threads::run::<C>).with(
-            Kind::RouterAdds,
-            drive::adds::run::<C>,
-            drive::adds::run::<C>,
-        )
+        self.with(Kind::Router, drive::threads::run::<C>, drive::threads::run::<C>)
+            .with(Kind::RouterAdds, drive::adds::run::<C>, drive::adds::run::<C>)
+            .with(Kind::IdleRouter, drive::idle::threads::<C>, drive::idle::threads::<C>)
     }
 
     /// One thread that polls all subscribers; also latency to it. In the rows of routers as well, for

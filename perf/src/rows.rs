@@ -28,6 +28,8 @@ pub enum Kind {
     LatencyAsync,
     /// Processor time of blocked threads that nothing is sent to.
     IdleThread,
+    /// Processor time of a router thread whose handlers get nothing.
+    IdleRouter,
     /// Processor time of waiting tasks that nothing is sent to.
     IdleAsync,
 }
@@ -102,7 +104,7 @@ impl Row {
             Kind::Nobody => Figure::Nanos,
             Kind::Churn | Kind::RouterAdds => Figure::Ratio,
             Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => Figure::Latency,
-            Kind::IdleThread | Kind::IdleAsync => Figure::Cores,
+            Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => Figure::Cores,
         }
     }
 
@@ -116,14 +118,14 @@ impl Row {
             Kind::RouterAdds => self.publishers + 2,
             Kind::Async | Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => 2,
             Kind::Nobody => 1,
-            Kind::IdleThread | Kind::IdleAsync => 0,
+            Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => 0,
         }
     }
 
     /// Rounds it needs at most: idle rows do not scatter.
     pub fn rounds(&self, asked: usize) -> usize {
         match self.kind {
-            Kind::IdleThread | Kind::IdleAsync => asked.min(2),
+            Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => asked.min(2),
             _ => asked,
         }
     }
@@ -177,6 +179,13 @@ pub const ROWS: &[Row] = &[
     Row::new("latency-async", "latency, 100 k/s to a task", Kind::LatencyAsync, 1, 1)
         .paced(100_000),
     Row::new("idle-thread", "4 blocked threads, nothing published", Kind::IdleThread, 1, 4),
+    Row::new(
+        "idle-router",
+        "4 handlers on a router thread, nothing published",
+        Kind::IdleRouter,
+        1,
+        4,
+    ),
     Row::new("idle-async", "4 waiting tasks, nothing published", Kind::IdleAsync, 1, 4),
 ];
 

@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// How long subscribers may take to come to rest.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// Blocked threads.
+/// Blocked threads, or a router's.
 pub fn threads<C: Threads>(order: &Order) -> Measurement {
     let topology = Topology::new(order.row.publishers, order.row.subscribers);
     let (publishers, crew) = C::start(&topology, ledgers(order.row.subscribers));
