@@ -18,7 +18,7 @@ pub use broker::conformance;
 pub use broker::{
     BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
     ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
-    InMemoryMessageBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
+    InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
 pub use bus::{
