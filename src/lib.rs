@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "actors")]
+mod actor;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
@@ -12,6 +14,14 @@ mod router;
 mod sync;
 mod wait;
 
+#[cfg(feature = "actors")]
+pub use actor::{
+    Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
+    ActorReport, ActorSystem, AskError, Backoff, Budget, ForeignRecipients, HandlingTime,
+    MailboxError, MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause,
+    Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
+    Terminated, TimerHandle,
+};
 #[cfg(feature = "testing")]
 pub use broker::conformance;
 #[cfg(feature = "broker")]

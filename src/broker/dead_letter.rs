@@ -209,6 +209,12 @@ impl<M: Clone> DeadLetters<M> {
         drop(self.publisher.try_publish(letter.clone()));
     }
 
+    /// Adds a message that nobody will handle, as of now.
+    #[cfg(feature = "actors")]
+    pub(crate) fn bury(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
+        self.add(&DeadLetter { envelope, reason, at: Timestamp::now() });
+    }
+
     pub(crate) fn subscribe(&self) -> Subscriber<DeadLetter<M>> {
         self.bus.subscriber().overflow(Overflow::DropOldest).subscribe()
     }
