@@ -1,1 +1,64 @@
-fn main() {}
+//! Actors on an in-memory broker: a counter that is asked, a worker that panics and is restarted, and an end in
+//! which nothing is lost.
+
+use std::time::Duration;
+
+use stentor::{
+    Actor, ActorContext, ActorSystem, AskError, Drain, InMemoryMessageBroker, MessageBroker,
+    MessageEnvelope, SpawnOptions, Supervision, SystemConfig,
+};
+
+#[derive(Clone, Copy, Debug)]
+enum Message {
+    Add(u64),
+    Sum,
+    IsSum(u64),
+    Crash,
+}
+
+#[derive(Default)]
+struct Counter(u64);
+
+impl<B: MessageBroker<Message>> Actor<Message, B> for Counter {
+    async fn handle(&mut self, e: MessageEnvelope<Message>, ctx: &mut ActorContext<Message, B>) {
+        match e.message {
+            Message::Add(number) => self.0 += number,
+            Message::Sum => drop(ctx.reply(&e, Message::IsSum(self.0)).await),
+            Message::Crash => panic!("told to"),
+            Message::IsSum(_) => {}
+        }
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let broker = InMemoryMessageBroker::<Message>::builder().capacity(1024).build();
+    let system = ActorSystem::new(SystemConfig::default(), broker).await?;
+    let mut letters = system.dead_letters();
+
+    let options = SpawnOptions::new().name("counter").supervision(Supervision::RESTART);
+    let counter = system.spawn_with(options, Counter::default)?;
+    for number in 1..=100 {
+        system.send(counter, Message::Add(number)).await?;
+    }
+    let sum = system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await?;
+    println!("the sum is {:?}", sum.message);
+
+    // The message that it panics with is a dead letter; the counter begins again.
+    system.send(counter, Message::Crash).await?;
+    let letter = letters.recv_async().await?;
+    println!("{:?}: {}", letter.envelope.message, letter.reason);
+    let sum = system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await?;
+    println!("after the restart it is {:?}", sum.message);
+
+    // A request to nobody fails at once.
+    system.stop(counter).await;
+    match system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await {
+        Err(AskError::Undeliverable { reason, .. }) => println!("no answer: {reason}"),
+        other => println!("{other:?}"),
+    }
+
+    let report = system.shutdown(Drain::Within(Duration::from_secs(10))).await;
+    println!("handled {}, dead letters {}", report.handled, report.dead_letters);
+    Ok(())
+}

@@ -122,8 +122,9 @@ async fn two_play_ping_pong() {
     }
     let system = system().await;
     let (end, ended) = oneshot::channel();
-    let one = system.spawn("one", Player(Some(end))).unwrap();
-    let two = system.spawn("two", Player(None)).unwrap();
+    let one = system.spawn("one", Player(None)).unwrap();
+    // Even balls are hers.
+    let two = system.spawn("two", Player(Some(end))).unwrap();
     let serve = MessageEnvelope::new(0).with_recipient(two).with_sender(one);
     system.publish(serve).await.unwrap();
     assert_eq!(ended.await.unwrap(), 2_000);
@@ -245,7 +246,9 @@ async fn what_cannot_be_delivered_is_a_dead_letter_and_a_request_fails_at_once()
     }
     let panics = system.spawn("panics", does(|_, _| panic!("on purpose"))).unwrap();
     match system.request::<u64>(panics, 4, LONG).await {
-        Err(AskError::Undeliverable { reason, .. }) => assert_eq!(reason, DeadLetterReason::Panicked),
+        Err(AskError::Undeliverable { reason, .. }) => {
+            assert_eq!(reason, DeadLetterReason::Panicked)
+        }
         other => panic!("{other:?}"),
     }
     let silent = system.spawn("silent", does(|_, _| {})).unwrap();
@@ -469,11 +472,10 @@ async fn a_mailbox_survives_a_restart_only_if_told_to() {
 
 #[tokio::test]
 async fn a_child_escalates_to_its_parent_and_ends_with_it() {
-    struct Parent(tasks::UnboundedSender<ActorPanic>, oneshot::Sender<ActorAddress>);
-    struct Once(Option<Parent>, tasks::UnboundedSender<ActorPanic>);
+    struct Once(Option<oneshot::Sender<ActorAddress>>, tasks::UnboundedSender<ActorPanic>);
     impl Actor<u64, Broker> for Once {
         async fn on_start(&mut self, ctx: &mut ActorContext<u64, Broker>) {
-            if let Some(Parent(_, child)) = self.0.take() {
+            if let Some(child) = self.0.take() {
                 let (options, make) = fragile(Supervision::Escalate);
                 child.send(ctx.spawn_with(options, make).unwrap()).unwrap();
             }
@@ -488,7 +490,7 @@ async fn a_child_escalates_to_its_parent_and_ends_with_it() {
     let system = system().await;
     let (sender, mut panics) = tasks::unbounded_channel();
     let (born, child) = oneshot::channel();
-    let mut first = Some(Parent(sender.clone(), born));
+    let mut first = Some(born);
     let options = SpawnOptions::new().name("parent").supervision(restart(1));
     let parent = system.spawn_with(options, move || Once(first.take(), sender.clone())).unwrap();
     let child = child.await.unwrap();
@@ -610,8 +612,7 @@ async fn sync_actors_run_on_threads_of_the_system() {
 #[tokio::test]
 async fn monitors_and_audits_see_all_and_metrics_are_one_snapshot() {
     let system = system().await;
-    let (mut monitor, mut audit) =
-        (system.monitor().await.unwrap(), system.audit().await.unwrap());
+    let (mut monitor, mut audit) = (system.monitor().await.unwrap(), system.audit().await.unwrap());
     let adder = system.spawn("adder", Adder).unwrap();
     for number in 0..10 {
         system.request::<u64>(adder, number, LONG).await.unwrap();

@@ -80,9 +80,7 @@ impl<M, B> ActorContext<M, B> {
 
     /// Watches an actor no more. What has been told already is still handled.
     pub fn unwatch(&self, address: ActorAddress) {
-        let is_other = |watcher: &Watcher| {
-            !matches!(watcher, Watcher::Actor(watcher) if *watcher == self.address)
-        };
+        let is_other = |watcher: &Watcher| !matches!(watcher, Watcher::Actor(watcher) if *watcher == self.address);
         self.shared.registry.life(address, |life| life.watchers.retain(is_other));
     }
 }

@@ -36,7 +36,9 @@ impl<E: fmt::Display> fmt::Display for SystemError<E> {
             }
             Self::NoRuntime => f.write_str("not within a tokio runtime, which actors run on"),
             Self::Router(error) => error.fmt(f),
-            Self::Broker(error) => write!(f, "the broker did not let the system subscribe: {error}"),
+            Self::Broker(error) => {
+                write!(f, "the broker did not let the system subscribe: {error}")
+            }
         }
     }
 }
@@ -80,7 +82,9 @@ impl fmt::Display for SpawnError {
                 write!(f, "the name {name:?} is taken by the actor {address}")
             }
             Self::NotRunning(state) => write!(f, "the system is {state}: expected running"),
-            Self::TooManyActors { limit } => write!(f, "there are {limit} actors, which is the limit"),
+            Self::TooManyActors { limit } => {
+                write!(f, "there are {limit} actors, which is the limit")
+            }
             Self::Thread(error) => write!(f, "no thread for sync actors: {error}"),
         }
     }
@@ -123,7 +127,9 @@ impl<M, E: fmt::Display> fmt::Display for SendError<M, E> {
         match self {
             Self::NotRunning { state, .. } => write!(f, "the system is {state}: expected running"),
             Self::MailboxFull(_) => f.write_str("the recipient's mailbox is full"),
-            Self::NoRecipient(_) => f.write_str("the message to reply to has neither reply_to nor sender"),
+            Self::NoRecipient(_) => {
+                f.write_str("the message to reply to has neither reply_to nor sender")
+            }
             Self::Broker(error) => error.fmt(f),
         }
     }

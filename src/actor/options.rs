@@ -96,8 +96,7 @@ pub enum Supervision {
 
 impl Supervision {
     /// Restarts with the default backoff and budget.
-    pub const RESTART: Self =
-        Self::Restart { backoff: Backoff::DEFAULT, budget: Budget::DEFAULT };
+    pub const RESTART: Self = Self::Restart { backoff: Backoff::DEFAULT, budget: Budget::DEFAULT };
 }
 
 /// How long to wait before a restart: `first`, then twice as long each time, at most `most`. After a time as

@@ -182,7 +182,9 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
 }
 
 /// Why nobody will handle a request, if that is what an error says.
-fn undeliverable<M: Message, E: std::error::Error + 'static>(error: &E) -> Option<DeadLetterReason> {
+fn undeliverable<M: Message, E: std::error::Error + 'static>(
+    error: &E,
+) -> Option<DeadLetterReason> {
     let error: &(dyn std::error::Error + 'static) = error;
     match error.downcast_ref::<BrokerError<M>>()? {
         BrokerError::Undeliverable { reason, .. } => Some(reason.clone()),

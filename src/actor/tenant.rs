@@ -5,12 +5,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actor::actor::Terminated;
 use crate::actor::context::ActorContext;
 use crate::actor::event::ActorEventKind;
 use crate::actor::mailbox::{Control, Taken};
 use crate::actor::registry::{Cell, Estate, Watcher};
 use crate::actor::report::StopCause;
-use crate::actor::actor::Terminated;
 use crate::actor::shared::Shared;
 use crate::broker::{DeadLetterReason, Message, MessageBroker};
 use crate::envelope::MessageEnvelope;
