@@ -157,7 +157,6 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
     /// Stops an actor after the message that it handles; what is left in its mailbox becomes dead letters. The
     /// actor is told at once, also if the future is dropped; the future is ready when it has ended, with
     /// `None` if it had before, or is not of this system.
-    #[expect(clippy::manual_async_fn, reason = "the actor is told before the future is polled")]
     pub fn stop(
         &self,
         address: ActorAddress,
