@@ -16,6 +16,18 @@ enum Message {
     Crash,
 }
 
+/// What who asks for the sum wants.
+#[derive(Clone, Copy, Debug)]
+struct Sum(u64);
+
+impl TryFrom<Message> for Sum {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        if let Message::IsSum(sum) = message { Ok(Self(sum)) } else { Err(()) }
+    }
+}
+
 #[derive(Default)]
 struct Counter(u64);
 
@@ -41,19 +53,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for number in 1..=100 {
         system.send(counter, Message::Add(number)).await?;
     }
-    let sum = system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await?;
-    println!("the sum is {:?}", sum.message);
+    let sum = system.request::<Sum>(counter, Message::Sum, Duration::from_secs(10)).await?;
+    println!("the sum is {}", sum.message.0);
 
     // The message that it panics with is a dead letter; the counter begins again.
     system.send(counter, Message::Crash).await?;
     let letter = letters.recv_async().await?;
     println!("{:?}: {}", letter.envelope.message, letter.reason);
-    let sum = system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await?;
-    println!("after the restart it is {:?}", sum.message);
+    let sum = system.request::<Sum>(counter, Message::Sum, Duration::from_secs(10)).await?;
+    println!("after the restart it is {}", sum.message.0);
 
     // A request to nobody fails at once.
     system.stop(counter).await;
-    match system.request::<Message>(counter, Message::Sum, Duration::from_secs(10)).await {
+    match system.request::<Sum>(counter, Message::Sum, Duration::from_secs(10)).await {
         Err(AskError::Undeliverable { reason, .. }) => println!("no answer: {reason}"),
         other => println!("{other:?}"),
     }
