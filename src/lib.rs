@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "actors")]
+mod actor;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
@@ -12,13 +14,21 @@ mod router;
 mod sync;
 mod wait;
 
+#[cfg(feature = "actors")]
+pub use actor::{
+    Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
+    ActorReport, ActorSystem, AskError, Backoff, Budget, ForeignRecipients, HandlingTime,
+    MailboxError, MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause,
+    Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
+    Terminated, TimerHandle,
+};
 #[cfg(feature = "testing")]
 pub use broker::conformance;
 #[cfg(feature = "broker")]
 pub use broker::{
     BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
     ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
-    InMemoryMessageBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
+    InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
 pub use bus::{

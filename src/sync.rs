@@ -69,6 +69,8 @@ mod real {
     pub(crate) use atomic_waker::AtomicWaker;
     pub(crate) use crossbeam_channel::{Receiver, Sender, unbounded};
     pub(crate) use parking_lot::Mutex;
+    #[cfg(feature = "actors")]
+    pub(crate) use parking_lot::MutexGuard;
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{

@@ -20,6 +20,8 @@ use crate::wait::block_on::block_on;
 /// How a request ended.
 pub(crate) enum Answer<M> {
     Reply(MessageEnvelope<M>),
+    /// Nobody will handle the request.
+    Undeliverable(DeadLetterReason),
     TimedOut,
     Closed,
 }
@@ -191,6 +193,10 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
                 self.caller = None;
                 self.answered(reply)
             }
+            Heard::Refused(reason) => {
+                self.caller = None;
+                self.undeliverable(reason)
+            }
             Heard::Closed => {
                 self.abandon();
                 Answer::Closed
@@ -200,8 +206,10 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     fn timed_out(&mut self) -> Answer<M> {
         let Some(mut caller) = self.caller.take() else { return Answer::TimedOut };
-        if let Some(reply) = caller.time_out() {
-            return self.answered(reply);
+        match caller.time_out() {
+            Some(Ok(reply)) => return self.answered(reply),
+            Some(Err(reason)) => return self.undeliverable(reason),
+            None => {}
         }
         drop(caller);
         self.broker.services().counts.timed_out.add(1);
@@ -215,13 +223,19 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         Answer::Reply(reply)
     }
 
+    fn undeliverable(&self, reason: DeadLetterReason) -> Answer<M> {
+        self.broker.services().counts.undeliverable.add(1);
+        self.tell(|request, after| Outcome::Abandoned { request, after });
+        Answer::Undeliverable(reason)
+    }
+
     /// Nobody waits for it any more.
     fn abandon(&mut self) {
         let Some(caller) = self.caller.take() else { return };
         let unread = caller.leave();
         self.broker.services().counts.abandoned.add(1);
         self.tell(|request, after| Outcome::Abandoned { request, after });
-        if let Some(reply) = unread {
+        if let Some(Ok(reply)) = unread {
             self.broker.services().dead_letter(reply, DeadLetterReason::LateReply);
         }
     }

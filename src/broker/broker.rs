@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::broker::local::LocalBroker;
 use crate::broker::stream::MessageStream;
 use crate::envelope::MessageEnvelope;
 
@@ -63,4 +64,9 @@ pub trait MessageBroker<M: Message>: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<MessageEnvelope<R>>, Self::Error>> + Send
     where
         R: Message + TryFrom<M>;
+
+    /// What a broker of this process has besides; `None` unless it is one.
+    fn local(&self) -> Option<&dyn LocalBroker<M>> {
+        None
+    }
 }

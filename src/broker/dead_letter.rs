@@ -76,7 +76,7 @@ pub struct DeadLetter<M> {
 pub enum DeadLetterReason {
     /// It has no recipient, where one is needed.
     NoRecipient,
-    /// There is no recipient of its address (any more).
+    /// There is no recipient of its address.
     UnknownRecipient,
     /// The recipient's mailbox was full.
     MailboxFull,
@@ -92,6 +92,8 @@ pub enum DeadLetterReason {
     Panicked,
     /// It was of no use any more when it came to be delivered or published.
     Expired,
+    /// The recipient of its address is gone, whoever may have its place now.
+    StaleAddress,
 }
 
 impl fmt::Display for DeadLetterReason {
@@ -106,6 +108,7 @@ impl fmt::Display for DeadLetterReason {
             Self::LateReply => "late reply",
             Self::Panicked => "handler panicked",
             Self::Expired => "expired",
+            Self::StaleAddress => "stale address",
         })
     }
 }
@@ -113,7 +116,7 @@ impl fmt::Display for DeadLetterReason {
 impl DeadLetterReason {
     /// The names of all kinds, in their places.
     #[cfg(feature = "metrics")]
-    pub(crate) const KINDS: [&str; 9] = [
+    pub(crate) const KINDS: [&str; 10] = [
         "no_recipient",
         "unknown_recipient",
         "mailbox_full",
@@ -123,6 +126,7 @@ impl DeadLetterReason {
         "late_reply",
         "panicked",
         "expired",
+        "stale_address",
     ];
 
     /// The place of its kind among the counters.
@@ -137,6 +141,7 @@ impl DeadLetterReason {
             Self::LateReply => 6,
             Self::Panicked => 7,
             Self::Expired => 8,
+            Self::StaleAddress => 9,
         }
     }
 }
@@ -155,13 +160,15 @@ pub struct DeadLetterCounts {
     pub late_reply: u64,
     pub panicked: u64,
     pub expired: u64,
+    pub stale_address: u64,
 }
 
 impl DeadLetterCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
         let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = self;
-        let Self { not_running, rejected, late_reply, panicked, expired, .. } = self;
+        let Self { not_running, rejected, late_reply, panicked, .. } = self;
+        let Self { expired, stale_address, .. } = self;
         no_recipient
             + unknown_recipient
             + mailbox_full
@@ -171,6 +178,7 @@ impl DeadLetterCounts {
             + late_reply
             + panicked
             + expired
+            + stale_address
     }
 }
 
@@ -179,7 +187,7 @@ impl DeadLetterCounts {
 pub(crate) struct DeadLetters<M> {
     bus: Bus<DeadLetter<M>>,
     publisher: Publisher<DeadLetter<M>>,
-    counts: [Counter; 9],
+    counts: [Counter; 10],
     log: LogLimit,
 }
 
@@ -201,6 +209,12 @@ impl<M: Clone> DeadLetters<M> {
         drop(self.publisher.try_publish(letter.clone()));
     }
 
+    /// Adds a message that nobody will handle, as of now.
+    #[cfg(feature = "actors")]
+    pub(crate) fn bury(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
+        self.add(&DeadLetter { envelope, reason, at: Timestamp::now() });
+    }
+
     pub(crate) fn subscribe(&self) -> Subscriber<DeadLetter<M>> {
         self.bus.subscriber().overflow(Overflow::DropOldest).subscribe()
     }
@@ -216,6 +230,7 @@ impl<M: Clone> DeadLetters<M> {
             late_reply,
             panicked,
             expired,
+            stale_address,
         ] = self.counts.each_ref().map(Counter::get);
         DeadLetterCounts {
             no_recipient,
@@ -227,6 +242,7 @@ impl<M: Clone> DeadLetters<M> {
             late_reply,
             panicked,
             expired,
+            stale_address,
         }
     }
 }

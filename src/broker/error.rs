@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::broker::dead_letter::Rejection;
+use crate::broker::dead_letter::{DeadLetterReason, Rejection};
 use crate::bus::SubscribeError;
 use crate::envelope::{InvalidTopic, MessageEnvelope};
 
@@ -42,6 +42,13 @@ pub enum BrokerError<M> {
     },
     /// The reply (this) is not of the type asked for.
     Unexpected(MessageEnvelope<M>),
+    /// Nobody will handle the request, which is a dead letter now.
+    Undeliverable {
+        /// The request.
+        envelope: MessageEnvelope<M>,
+        /// Why nobody will.
+        reason: DeadLetterReason,
+    },
     /// The subscription could not be made.
     Subscribe(SubscribeError),
     /// A text is no topic pattern.
@@ -66,6 +73,7 @@ impl<M> BrokerError<M> {
             | Self::MissingCorrelationId(envelope)
             | Self::DuplicateCorrelationId(envelope)
             | Self::TooManyRequests { envelope, .. }
+            | Self::Undeliverable { envelope, .. }
             | Self::Unexpected(envelope) => Some(envelope),
             Self::Subscribe(_) | Self::Topic(_) => None,
             Self::Backend { envelope, .. } => envelope,
@@ -97,6 +105,9 @@ impl<M> fmt::Display for BrokerError<M> {
                 write!(f, "{limit} requests are pending, which is the limit")
             }
             Self::Unexpected(_) => f.write_str("the reply is not of the type asked for"),
+            Self::Undeliverable { reason, .. } => {
+                write!(f, "nobody will handle the request: {reason}")
+            }
             Self::Subscribe(error) => error.fmt(f),
             Self::Topic(error) => error.fmt(f),
             Self::Backend { .. } => f.write_str("the broker's backend has failed"),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::broker::broker::{Message, MessageBroker};
 use crate::broker::builder::{BrokerBuilder, SubscribeOptions};
-use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, Rejection};
+use crate::broker::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::local::LocalBroker;
 use crate::broker::metrics::{BrokerMetrics, RequestMetrics};
 use crate::broker::publishing::Publishing;
 use crate::broker::services::Services;
@@ -132,8 +133,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         self.services.dead_letters.subscribe()
     }
 
-    /// Reports a message that nobody will handle: for those who route messages on to others.
+    /// Reports a message that nobody will handle: for those who route messages on to others. If it is a
+    /// request whose caller still waits, that ends at once, with the reason.
     pub fn report_dead_letter(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
+        if let Some(table) = self.services.table_if_used() {
+            table.refuse(&envelope.metadata.header(), &reason);
+        }
         self.services.dead_letter(envelope, reason);
     }
 
@@ -167,6 +172,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
                 answered: services.counts.answered.get(),
                 timed_out: services.counts.timed_out.get(),
                 abandoned: services.counts.abandoned.get(),
+                undeliverable: services.counts.undeliverable.get(),
             },
             dead_letters: services.dead_letters.counts(),
             subscribers: stats.subscribers,
@@ -212,6 +218,28 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
         R: Message + TryFrom<M>,
     {
         self.publish_request_as(envelope, timeout).await
+    }
+
+    fn local(&self) -> Option<&dyn LocalBroker<M>> {
+        Some(self)
+    }
+}
+
+impl<M: Message, H: Hook<M>> LocalBroker<M> for InMemoryMessageBroker<M, H> {
+    fn bus(&self) -> &Bus<MessageEnvelope<M>> {
+        self.bus()
+    }
+
+    fn dead_letters(&self) -> Subscriber<DeadLetter<M>> {
+        self.dead_letters()
+    }
+
+    fn dead_letter_counts(&self) -> DeadLetterCounts {
+        self.services.dead_letters.counts()
+    }
+
+    fn report_dead_letter(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
+        self.report_dead_letter(envelope, reason);
     }
 }
 

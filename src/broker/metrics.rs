@@ -40,4 +40,6 @@ pub struct RequestMetrics {
     pub timed_out: u64,
     /// How many ended otherwise: their caller gave up, or the broker was closed.
     pub abandoned: u64,
+    /// How many ended at once, because nobody would handle them.
+    pub undeliverable: u64,
 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::broker::broker::{Message, MessageBroker};
 use crate::broker::dead_letter::{DeadLetter, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::local::LocalBroker;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::stream::MessageStream;
 use crate::bus::Subscriber;
@@ -281,6 +282,10 @@ impl<M: Message> MessageBroker<M> for MockMessageBroker<M> {
             self.broker.publish(reply).await?;
         }
         asking.await
+    }
+
+    fn local(&self) -> Option<&dyn LocalBroker<M>> {
+        Some(&self.broker)
     }
 }
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::broker::slot::{Examined, Generation, Left, Replied, Slot};
+use crate::broker::dead_letter::DeadLetterReason;
+use crate::broker::slot::{Ending, Examined, Generation, Left, Replied, Slot};
 use crate::broker::timer::{Alarm, Watched};
 use crate::envelope::{CorrelationId, MessageEnvelope, MessageHeader, Unique, fresh_prefix};
 use crate::sync::{AtomicBool, AtomicUsize, Instant, Ordering, yield_now};
@@ -226,12 +227,21 @@ impl<M> Table<M> {
         (0..=self.farthest.load(Ordering::Relaxed)).map(move |distance| self.behind(home, distance))
     }
 
-    /// Hands a reply to its caller; gives it back if that is gone.
-    pub(crate) fn reply(
-        &self,
-        ticket: Ticket,
-        reply: MessageEnvelope<M>,
-    ) -> Result<(), MessageEnvelope<M>> {
+    /// Ends a request for which nobody will ever reply, if its caller still waits.
+    pub(crate) fn refuse(&self, request: &MessageHeader, reason: &DeadLetterReason) {
+        let Some(CorrelationId(id)) = request.correlation_id else { return };
+        let waiting = self.places_of(id).find_map(|index| {
+            let generation = self.slots[index].waits_with(id, request.message_id.0)?;
+            Some(Ticket { index, generation })
+        });
+        if let Some(ticket) = waiting {
+            // A reply that has come first is as good.
+            let _ = self.reply(ticket, Err(reason.clone()));
+        }
+    }
+
+    /// Hands the end of a request to its caller; gives it back if that is gone.
+    pub(crate) fn reply(&self, ticket: Ticket, reply: Ending<M>) -> Result<(), Ending<M>> {
         match self.slots[ticket.index].reply(ticket.generation, reply) {
             Replied::Handed => Ok(()),
             Replied::Late(reply) => Err(reply),
@@ -270,6 +280,8 @@ impl<M> Table<M> {
 #[derive(Debug)]
 pub(crate) enum Heard<M> {
     Reply(MessageEnvelope<M>),
+    /// Nobody will handle the request.
+    Refused(DeadLetterReason),
     /// No request is answered any more.
     Closed,
 }
@@ -304,18 +316,20 @@ impl<'a, M> Caller<'a, M> {
             self.forget_waker();
             let reply = self.slot().take(self.ticket.generation)?;
             self.set_over();
-            return Some(Heard::Reply(reply));
+            return Some(reply.map_or_else(Heard::Refused, Heard::Reply));
         }
         // Acquire: with `close`.
         self.table.closed.load(Ordering::Acquire).then_some(Heard::Closed)
     }
 
     /// The time is out: gives up, or takes the reply that has come at the last moment.
-    pub(crate) fn time_out(&mut self) -> Option<MessageEnvelope<M>> {
+    pub(crate) fn time_out(&mut self) -> Option<Ending<M>> {
         self.forget_waker();
         while !self.slot().give_up(self.ticket.generation) {
-            if let Some(Heard::Reply(reply)) = self.look() {
-                return Some(reply);
+            match self.look() {
+                Some(Heard::Reply(reply)) => return Some(Ok(reply)),
+                Some(Heard::Refused(reason)) => return Some(Err(reason)),
+                Some(Heard::Closed) | None => {}
             }
             // The reply is being moved into its place.
             yield_now();
@@ -325,11 +339,11 @@ impl<'a, M> Caller<'a, M> {
     }
 
     /// Gives up in any case; the reply, if there was one already.
-    pub(crate) fn leave(mut self) -> Option<MessageEnvelope<M>> {
+    pub(crate) fn leave(mut self) -> Option<Ending<M>> {
         self.give_back()
     }
 
-    fn give_back(&mut self) -> Option<MessageEnvelope<M>> {
+    fn give_back(&mut self) -> Option<Ending<M>> {
         if self.is_over {
             return None;
         }

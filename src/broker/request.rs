@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::broker::asking::Answer;
 use crate::broker::broker::Message;
+use crate::broker::dead_letter::DeadLetterReason;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::envelope::MessageEnvelope;
@@ -17,6 +18,13 @@ use crate::sync::Instant;
 pub enum RequestError<M> {
     /// No reply came in time (or there was no room to publish the request in time); here is the request.
     TimedOut(MessageEnvelope<M>),
+    /// Nobody will handle the request, and it is a dead letter.
+    Undeliverable {
+        /// The request.
+        envelope: MessageEnvelope<M>,
+        /// Why nobody will.
+        reason: DeadLetterReason,
+    },
     /// Nobody is subscribed; here is the request, which was not published.
     NoSubscribers(MessageEnvelope<M>),
     /// The broker is closed, or was before a reply came; here is the request.
@@ -32,6 +40,7 @@ impl<M> RequestError<M> {
     pub fn into_envelope(self) -> Option<MessageEnvelope<M>> {
         match self {
             Self::TimedOut(envelope)
+            | Self::Undeliverable { envelope, .. }
             | Self::NoSubscribers(envelope)
             | Self::Closed(envelope)
             | Self::Unexpected(envelope) => Some(envelope),
@@ -44,6 +53,9 @@ impl<M> fmt::Display for RequestError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut(_) => "no reply came in time",
+            Self::Undeliverable { reason, .. } => {
+                return write!(f, "nobody will handle the request: {reason}");
+            }
             Self::NoSubscribers(_) => "nobody is subscribed who could reply",
             Self::Closed(_) => "the broker is closed",
             Self::Unexpected(_) => "the reply is not of the type asked for",
@@ -159,6 +171,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
         match self.ask(&envelope, timeout).await? {
             Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
+            Answer::Undeliverable(reason) => Err(BrokerError::Undeliverable { envelope, reason }),
             Answer::TimedOut => Ok(None),
             Answer::Closed => Err(BrokerError::Closed(envelope)),
         }
@@ -176,6 +189,9 @@ where
 {
     match asked {
         Ok(Answer::Reply(reply)) => convert(reply).map_err(RequestError::Unexpected),
+        Ok(Answer::Undeliverable(reason)) => {
+            Err(RequestError::Undeliverable { envelope: request, reason })
+        }
         Ok(Answer::TimedOut) => Err(RequestError::TimedOut(request)),
         Ok(Answer::Closed) => Err(RequestError::Closed(request)),
         Err(BrokerError::Closed(request)) => Err(RequestError::Closed(request)),

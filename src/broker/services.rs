@@ -27,6 +27,7 @@ pub(crate) struct Counts {
     pub(crate) answered: Counter,
     pub(crate) timed_out: Counter,
     pub(crate) abandoned: Counter,
+    pub(crate) undeliverable: Counter,
 }
 
 impl<M: Message, H: Hook<M>> Services<M, H> {
@@ -71,10 +72,10 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     #[inline(never)]
     fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
         let handed = match ticket {
-            Some(ticket) => self.table().reply(ticket, envelope),
-            None => Err(envelope),
+            Some(ticket) => self.table().reply(ticket, Ok(envelope)),
+            None => Err(Ok(envelope)),
         };
-        if let Err(late) = handed {
+        if let Err(Ok(late)) = handed {
             self.dead_letter(late, DeadLetterReason::LateReply);
         }
     }

@@ -14,6 +14,7 @@
 //! A reply and a caller that gives up both leave `WAITING` by compare-and-swap, so one of them is first;
 //! the generation keeps either from taking a later request for its own.
 
+use crate::broker::dead_letter::DeadLetterReason;
 use crate::envelope::{MessageEnvelope, MessageHeader, Unique};
 use crate::sync::{AtomicU64, AtomicWaker, Ordering, UnsafeCell, fence};
 
@@ -99,10 +100,13 @@ pub(crate) enum Examined {
     Late,
 }
 
+/// What a caller gets: the reply, or why nobody will handle its request.
+pub(crate) type Ending<M> = Result<MessageEnvelope<M>, DeadLetterReason>;
+
 /// How a caller has left.
 pub(crate) enum Left<M> {
     /// The place is free; the reply, if it was there.
-    Free(Option<MessageEnvelope<M>>),
+    Free(Option<Ending<M>>),
     /// Whoever replies at this moment frees the place.
     ToReplier,
 }
@@ -112,9 +116,9 @@ pub(crate) enum Replied<M> {
     /// The caller has it.
     Handed,
     /// The request is over; here is the reply.
-    Late(MessageEnvelope<M>),
+    Late(Ending<M>),
     /// The caller left at this moment; here is the reply, and the place is free now.
-    Freed(MessageEnvelope<M>),
+    Freed(Ending<M>),
 }
 
 pub(crate) struct Slot<M> {
@@ -127,7 +131,7 @@ pub(crate) struct Slot<M> {
     deadline: AtomicU64,
     /// The caller's.
     pub(crate) waker: AtomicWaker,
-    reply: UnsafeCell<Option<MessageEnvelope<M>>>,
+    reply: UnsafeCell<Option<Ending<M>>>,
 }
 
 // SAFETY: `reply` is touched by one thread at a time, the one that the phase names: who has made it
@@ -181,7 +185,7 @@ impl<M> Slot<M> {
     }
 
     /// Takes the reply, if it is there; the place is free then.
-    pub(crate) fn take(&self, generation: Generation) -> Option<MessageEnvelope<M>> {
+    pub(crate) fn take(&self, generation: Generation) -> Option<Ending<M>> {
         if !self.is_ready(generation) {
             return None;
         }
@@ -243,7 +247,7 @@ impl<M> Slot<M> {
     }
 
     /// Hands the reply to the caller.
-    pub(crate) fn reply(&self, generation: Generation, reply: MessageEnvelope<M>) -> Replied<M> {
+    pub(crate) fn reply(&self, generation: Generation, reply: Ending<M>) -> Replied<M> {
         // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
         if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {
             return Replied::Late(reply);
@@ -269,6 +273,14 @@ impl<M> Slot<M> {
     /// Whether a request of this id waits here.
     pub(crate) fn is_waiting_for(&self, id: Unique) -> bool {
         self.while_waiting(|slot| slot.correlation_id.is(id)) == Some(true)
+    }
+
+    /// The generation of this request, if it waits here.
+    pub(crate) fn waits_with(&self, id: Unique, message: Unique) -> Option<Generation> {
+        self.while_waiting(|slot| {
+            let is_it = slot.correlation_id.is(id) && slot.message_id.is(message);
+            is_it.then(|| slot.state.load().0)
+        })?
     }
 
     /// When the time of the request that waits here is out.

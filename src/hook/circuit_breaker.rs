@@ -254,6 +254,7 @@ impl<M> Hook<M> for CircuitBreaker {
 fn is_failure(reason: &DeadLetterReason) -> bool {
     match reason {
         DeadLetterReason::UnknownRecipient
+        | DeadLetterReason::StaleAddress
         | DeadLetterReason::MailboxFull
         | DeadLetterReason::MailboxClosed
         | DeadLetterReason::NotRunning

@@ -40,6 +40,8 @@ pub use self::group::{Group, GroupBuilder};
 pub use self::handle::{HandlerHandle, Upstream};
 pub use self::key::{ByRef, ByValue, Key, Spread};
 pub use self::options::HandlerBuilder;
+#[cfg(feature = "actors")]
+pub(crate) use self::pin::Plan;
 pub use self::pin::{Pin, Pinned};
 pub use self::record::HandlerId;
 pub use self::report::{Drain, Fate, HandlerReport, OnPanic, PanicReport, Report};

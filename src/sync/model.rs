@@ -11,6 +11,8 @@ pub(super) use shuttle as checker;
 
 pub(crate) use checker::hint::spin_loop;
 pub(crate) use checker::sync::Arc;
+#[cfg(feature = "actors")]
+pub(crate) use checker::sync::MutexGuard;
 pub(crate) use checker::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };

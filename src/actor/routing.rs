@@ -1,0 +1,118 @@
+//! The routers of a system: a pinned [`Router`] on the bus of a broker of this process, tasks on any other's
+//! streams.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::actor::context::Counted;
+use crate::actor::error::SystemError;
+use crate::actor::shard::{Overflow, Shard};
+use crate::actor::shared::Shared;
+use crate::broker::{Message, MessageBroker, MessageStream};
+use crate::bus::Bus;
+use crate::envelope::MessageEnvelope;
+use crate::router::{Drain, OnPanic, Router};
+use crate::sync::Instant;
+use crate::wait::block_on::block_on;
+
+/// The routers of a system.
+pub(crate) enum Routing<M> {
+    Threads(Router<MessageEnvelope<M>>),
+    /// Setting it lets the tasks end once they find nothing more.
+    Tasks(watch::Sender<bool>),
+}
+
+impl<M: Message> Routing<M> {
+    pub(crate) async fn start<B: MessageBroker<M>>(
+        shared: &Arc<Shared<M, B>>,
+    ) -> Result<Self, SystemError<B::Error>> {
+        if let Some(local) = shared.broker.local() {
+            return start_threads(shared, local.bus()).map_err(SystemError::Router);
+        }
+        let routers = shared.config.routers;
+        let (until, _) = watch::channel(false);
+        for index in 0..routers {
+            let stream = shared.broker.subscribe().await.map_err(SystemError::Broker)?;
+            let shard = Shard::new(shared, (index, routers));
+            let (counted, until) = (Counted::new(shared), until.subscribe());
+            shared.runtime.spawn(async move {
+                let _counted = counted;
+                route_stream(stream, shard, until).await;
+            });
+        }
+        Ok(Self::Tasks(until))
+    }
+
+    /// Routes what has been published, then ends. Blocks the thread until then.
+    pub(crate) fn end(self) {
+        match self {
+            Self::Threads(router) => drop(router.shutdown(Drain::Yes)),
+            Self::Tasks(until) => drop(until.send(true)),
+        }
+    }
+}
+
+fn start_threads<M: Message, B: MessageBroker<M>>(
+    shared: &Arc<Shared<M, B>>,
+    bus: &Bus<MessageEnvelope<M>>,
+) -> Result<Routing<M>, crate::router::RouterError> {
+    let config = &shared.config;
+    let router = Router::builder(bus).name(config.name.clone()).threads(config.routers);
+    let router = router.pin(config.pin.clone()).wait(config.wait.clone()).start()?;
+    for index in 0..config.routers {
+        let mut shard = Shard::new(shared, (index, config.routers));
+        let strategy = config.wait.clone();
+        let wait = move |shard: &mut Shard<M, B>, overflow: Overflow<M>| {
+            let deadline = Instant::now().checked_add(overflow.patience);
+            let mut waiting = Some(overflow);
+            while let Some(overflow) = waiting.take() {
+                let room = poll_fn(|cx| shard.poll_room(&overflow, cx));
+                if block_on(room, &strategy, deadline).is_none() {
+                    shard.give_up(overflow);
+                } else {
+                    waiting = shard.retry(overflow);
+                }
+            }
+            shard.flush();
+        };
+        let handler = router.handler(format!("mailboxes-{index}")).on_thread(index);
+        handler.on_panic(OnPanic::Continue).try_handle_batch(move |batch| {
+            shard.route_batch(batch.iter(), &wait);
+            shard.flush();
+        })?;
+    }
+    Ok(Routing::Threads(router))
+}
+
+/// Routes a stream until it ends, or until it is told to end and finds nothing more.
+async fn route_stream<M: Message, B: MessageBroker<M>>(
+    mut stream: MessageStream<M>,
+    mut shard: Shard<M, B>,
+    mut until: watch::Receiver<bool>,
+) {
+    // An error: the system is gone.
+    let mut ends = pin!(until.wait_for(|ends| *ends));
+    loop {
+        let mut receiving = pin!(stream.recv());
+        let received = poll_fn(|cx| match receiving.as_mut().poll(cx) {
+            Poll::Pending => ends.as_mut().poll(cx).map(|_| None),
+            received => received,
+        });
+        let Some(envelope) = received.await else { return };
+        let mut overflow = shard.route_one(envelope);
+        while let Some(waiting) = overflow.take() {
+            shard.flush();
+            let room = poll_fn(|cx| shard.poll_room(&waiting, cx));
+            match timeout(waiting.patience, room).await {
+                Ok(()) => overflow = shard.retry(waiting),
+                Err(_) => shard.give_up(waiting),
+            }
+        }
+        shard.flush();
+    }
+}

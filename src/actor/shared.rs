@@ -1,0 +1,224 @@
+//! What a system, its actors and its routers share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use crate::actor::config::{ForeignRecipients, SystemConfig};
+use crate::actor::error::{AskError, SendError};
+use crate::actor::event::{ActorEvent, ActorEventKind};
+use crate::actor::gate::Gate;
+use crate::actor::pinned::Crew;
+use crate::actor::registry::{ActorRegistry, spread};
+use crate::actor::system::SystemState;
+use crate::broker::{BrokerError, DeadLetterReason, DeadLetters, Message, MessageBroker};
+use crate::bus::{Bus, Publisher};
+use crate::envelope::{ActorAddress, CorrelationId, MessageEnvelope};
+use crate::sync::counter::Counter;
+use crate::sync::{AtomicUsize, Ordering};
+
+pub(crate) struct Shared<M, B> {
+    pub(crate) broker: B,
+    pub(crate) config: SystemConfig,
+    pub(crate) registry: ActorRegistry<M>,
+    pub(crate) gate: Gate,
+    pub(crate) state: watch::Sender<SystemState>,
+    pub(crate) runtime: Handle,
+    pub(crate) crew: Crew,
+    pub(crate) tasks: Tasks,
+    pub(crate) events: Bus<ActorEvent>,
+    event_publisher: Publisher<ActorEvent>,
+    /// Where the broker has no dead letters.
+    pub(crate) dead_letters: Option<DeadLetters<M>>,
+    pub(crate) buried: Counter,
+    pub(crate) spawned: Counter,
+    /// Messages handled by actors that have ended.
+    pub(crate) handled: Counter,
+}
+
+impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
+    pub(crate) fn new(
+        broker: B,
+        config: SystemConfig,
+        runtime: Handle,
+        dead_letters: Option<DeadLetters<M>>,
+    ) -> Self {
+        let events = Bus::new(config.events);
+        Self {
+            crew: Crew::new(&config),
+            registry: ActorRegistry::new(),
+            gate: Gate::new(),
+            state: watch::Sender::new(SystemState::Starting),
+            runtime,
+            tasks: Tasks::default(),
+            event_publisher: events.publisher(),
+            events,
+            dead_letters,
+            buried: Counter::default(),
+            spawned: Counter::default(),
+            handled: Counter::default(),
+            broker,
+            config,
+        }
+    }
+
+    pub(crate) fn state(&self) -> SystemState {
+        *self.state.borrow()
+    }
+
+    /// Whether messages for others than our actors are dead letters.
+    pub(crate) fn buries_foreign(&self) -> bool {
+        match self.config.foreign_recipients {
+            ForeignRecipients::Auto => self.broker.local().is_some(),
+            ForeignRecipients::DeadLetter => true,
+            ForeignRecipients::PassOver => false,
+        }
+    }
+
+    // ===== telling =====
+
+    /// A message that nobody will handle. Runs hooks: hold no lock.
+    #[cold]
+    pub(crate) fn bury(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
+        self.buried.add(1);
+        match (self.broker.local(), &self.dead_letters) {
+            (Some(local), _) => local.report_dead_letter(envelope, reason),
+            (None, Some(own)) => own.bury(envelope, reason),
+            (None, None) => {}
+        }
+    }
+
+    pub(crate) fn tell(&self, address: ActorAddress, name: Option<Arc<str>>, kind: ActorEventKind) {
+        // All listeners are lossy, so there is room unless one reads a batch in place: it loses this one.
+        drop(self.event_publisher.try_publish(ActorEvent { address, name, kind }));
+    }
+
+    // ===== sending =====
+
+    pub(crate) async fn send(
+        &self,
+        sender: Option<ActorAddress>,
+        recipient: ActorAddress,
+        message: M,
+    ) -> Result<(), SendError<M, B::Error>> {
+        let mut envelope = MessageEnvelope::new(message).with_recipient(recipient);
+        envelope.metadata.sender = sender;
+        self.publish(envelope).await
+    }
+
+    /// Publishes a message from within the system.
+    pub(crate) async fn publish(
+        &self,
+        envelope: MessageEnvelope<M>,
+    ) -> Result<(), SendError<M, B::Error>> {
+        let lane = envelope.metadata.sender.map_or(0, spread);
+        let Some(_permit) = self.gate.enter(lane) else {
+            return Err(SendError::NotRunning { envelope, state: self.state() });
+        };
+        if envelope.metadata.recipient.is_some_and(|recipient| self.registry.refuses(recipient)) {
+            return Err(SendError::MailboxFull(envelope));
+        }
+        self.broker.publish(envelope).await.map_err(SendError::Broker)
+    }
+
+    pub(crate) async fn reply(
+        &self,
+        sender: Option<ActorAddress>,
+        to: &MessageEnvelope<M>,
+        message: M,
+    ) -> Result<(), SendError<M, B::Error>> {
+        let mut envelope = to.reply(message);
+        envelope.metadata.sender = sender;
+        match envelope.metadata.recipient {
+            None => Err(SendError::NoRecipient(envelope)),
+            // The router has nothing to do with these, so they may come while it is shut down.
+            Some(back) if !self.registry.is_own(back) || self.registry.is_asks(back) => {
+                self.broker.publish(envelope).await.map_err(SendError::Broker)
+            }
+            Some(_) => self.publish(envelope).await,
+        }
+    }
+
+    pub(crate) async fn request<R>(
+        &self,
+        sender: Option<ActorAddress>,
+        recipient: ActorAddress,
+        message: M,
+        timeout: std::time::Duration,
+    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    where
+        R: Message + TryFrom<M>,
+    {
+        let mut envelope = MessageEnvelope::new(message)
+            .with_recipient(recipient)
+            .with_reply_to(self.registry.asks())
+            .with_correlation_id(CorrelationId::new());
+        envelope.metadata.sender = sender;
+        let Some(_permit) = self.gate.enter(sender.map_or(0, spread)) else {
+            return Err(AskError::NotRunning { envelope, state: self.state() });
+        };
+        if let Some(reason) = self.known_undeliverable(recipient) {
+            self.bury(envelope.clone(), reason.clone());
+            return Err(AskError::Undeliverable { envelope, reason });
+        }
+        match self.broker.publish_request::<R>(envelope.clone(), timeout).await {
+            Ok(Some(reply)) => Ok(reply),
+            Ok(None) => Err(AskError::TimedOut(envelope)),
+            Err(error) => match undeliverable::<M, _>(&error) {
+                Some(reason) => Err(AskError::Undeliverable { envelope, reason }),
+                None => Err(AskError::Broker(error)),
+            },
+        }
+    }
+
+    /// Why a request cannot be handled, where nobody would tell its caller later: the broker of another process
+    /// does not know of dead letters.
+    fn known_undeliverable(&self, recipient: ActorAddress) -> Option<DeadLetterReason> {
+        let is_ours = self.broker.local().is_none() && self.registry.is_own(recipient);
+        (is_ours && self.registry.resolve(&recipient).is_none())
+            .then(|| self.registry.why_not(recipient))
+    }
+}
+
+/// Why nobody will handle a request, if that is what an error says.
+fn undeliverable<M: Message, E: std::error::Error + 'static>(
+    error: &E,
+) -> Option<DeadLetterReason> {
+    let error: &(dyn std::error::Error + 'static) = error;
+    match error.downcast_ref::<BrokerError<M>>()? {
+        BrokerError::Undeliverable { reason, .. } => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+/// Counts the tasks of a system, for who waits until there are none.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Tasks {
+    pub(crate) fn begin(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_waiters();
+        }
+    }
+
+    /// Waits until all that have begun have ended.
+    pub(crate) async fn all_ended(&self) {
+        loop {
+            let mut none = std::pin::pin!(self.none.notified());
+            none.as_mut().enable();
+            if self.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
+}
