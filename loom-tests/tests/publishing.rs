@@ -122,17 +122,15 @@ fn batch_of_owner_against_second_publisher() {
 #[test]
 fn limit_of_owner_is_good_for_who_takes_the_lane() {
     model(|| {
-        let bus = bus(2);
+        let bus = bus(4);
         let mut subscriber = bus.subscribe();
         let (owner, second) = (bus.publisher(), bus.publisher());
-        owner.publish(0).unwrap();
-        owner.publish(1).unwrap();
-        // Reads both, and makes room for two.
-        let reader = spawn(move || (read_all(&mut subscriber), subscriber));
-        // Takes the lane after the owner has found that room, or before.
-        let taker = spawn(move || usize::from(second.try_publish(3).is_ok()));
-        let accepted = 2 + usize::from(owner.try_publish(2).is_ok()) + taker.join().unwrap();
-        let (mut seen, mut subscriber) = reader.join().unwrap();
+        owner.publish_batch([0, 1, 2, 3]).unwrap();
+        let taker = spawn(move || usize::from(second.try_publish(6).is_ok()));
+        // Makes room for four, finds it, and fills half of it.
+        let mut seen = read_all(&mut subscriber);
+        owner.publish_batch([4, 5]).unwrap();
+        let accepted = 6 + taker.join().unwrap();
         seen.extend(read_all(&mut subscriber));
         assert_eq!(seen.len(), accepted);
     });
