@@ -7,6 +7,8 @@ mod bus;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "remote")]
+mod remote;
 mod ring;
 mod router;
 mod sync;
@@ -44,6 +46,10 @@ pub use hook::{CircuitBreaker, CircuitState};
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
 pub use hook::{Journal, Persist, RingJournal};
+#[cfg(feature = "json")]
+pub use remote::Json;
+#[cfg(feature = "remote")]
+pub use remote::{Codec, CodecError, Postcard, WireError, decode_frame, encode_frame};
 pub use ring::cursor::Overflow;
 pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
