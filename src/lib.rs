@@ -49,7 +49,15 @@ pub use hook::{Journal, Persist, RingJournal};
 #[cfg(feature = "json")]
 pub use remote::Json;
 #[cfg(feature = "remote")]
-pub use remote::{Codec, CodecError, Postcard, WireError, decode_frame, encode_frame};
+pub use remote::{
+    Backoff, Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published,
+    RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError,
+    decode_frame, encode_frame,
+};
+#[cfg(feature = "nats")]
+pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
+#[cfg(feature = "redis")]
+pub use remote::{RedisBuilder, RedisMessageBroker};
 pub use ring::cursor::Overflow;
 pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,

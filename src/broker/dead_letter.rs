@@ -31,6 +31,9 @@ impl Rejection {
     pub(crate) const FULL: Self = Self::by_broker("it is full");
     pub(crate) const GIVEN_UP: Self = Self::by_broker("the publisher gave up waiting for room");
 
+    #[cfg(feature = "remote")]
+    pub(crate) const UNSENT: Self = Self::by_broker("it was not sent, or it is not known whether");
+
     const fn by_broker(reason: &'static str) -> Self {
         Self { by: Self::BROKER, reason: Cow::Borrowed(reason), retry_after: None }
     }

@@ -40,6 +40,8 @@ pub enum BrokerError<M> {
         /// How many may be pending.
         limit: usize,
     },
+    /// Nobody is subscribed who could reply to the request. Only some brokers know.
+    NoSubscribers(MessageEnvelope<M>),
     /// The reply (this) is not of the type asked for.
     Unexpected(MessageEnvelope<M>),
     /// The subscription could not be made.
@@ -65,6 +67,7 @@ impl<M> BrokerError<M> {
             | Self::Expired(envelope)
             | Self::MissingCorrelationId(envelope)
             | Self::DuplicateCorrelationId(envelope)
+            | Self::NoSubscribers(envelope)
             | Self::TooManyRequests { envelope, .. }
             | Self::Unexpected(envelope) => Some(envelope),
             Self::Subscribe(_) | Self::Topic(_) => None,
@@ -96,6 +99,7 @@ impl<M> fmt::Display for BrokerError<M> {
             Self::TooManyRequests { limit, .. } => {
                 write!(f, "{limit} requests are pending, which is the limit")
             }
+            Self::NoSubscribers(_) => f.write_str("nobody is subscribed who could reply"),
             Self::Unexpected(_) => f.write_str("the reply is not of the type asked for"),
             Self::Subscribe(error) => error.fmt(f),
             Self::Topic(error) => error.fmt(f),

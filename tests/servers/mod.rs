@@ -109,7 +109,9 @@ impl Server {
             .stdout(log.try_clone().expect("the log"))
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("{program} cannot be started ({error}): is it installed?"));
+            .unwrap_or_else(|error| {
+                panic!("{program} cannot be started ({error}): is it installed?")
+            });
         self.process = Some(child);
         self.await_ready();
     }
@@ -146,7 +148,8 @@ impl Server {
     fn await_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !answers(self.kind, self.port) {
-            let ended = self.process.as_mut().and_then(|child| child.try_wait().expect("its state"));
+            let ended =
+                self.process.as_mut().and_then(|child| child.try_wait().expect("its state"));
             let log = || fs::read_to_string(self.directory.join("log")).unwrap_or_default();
             assert!(ended.is_none(), "the server has ended ({ended:?}):\n{}", log());
             assert!(Instant::now() < deadline, "the server does not answer:\n{}", log());

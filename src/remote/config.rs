@@ -1,0 +1,112 @@
+//! What brokers beyond the process have in common to choose.
+
+use std::time::Duration;
+
+use crate::broker::BrokerConfig;
+use crate::ring::cursor::Overflow;
+
+/// What is chosen of a broker beyond the process. The defaults are those of [`RemoteConfig::default`].
+#[derive(Clone, Debug)]
+pub struct RemoteConfig {
+    /// What the names of subjects, channels and streams begin with: one word of letters, digits, `-` and
+    /// `_`. Brokers of the same prefix are one bus. `stentor` unless said.
+    pub prefix: String,
+    /// How large a message may be on the wire, in bytes, sent or received. 8 MiB unless said (NATS
+    /// servers have a limit of their own, 1 MiB unless configured).
+    pub max_message: usize,
+    /// What is published while there is no connection. To wait for 5 s unless said.
+    pub outage: Outage,
+    /// How long to wait between tries to connect.
+    pub backoff: Backoff,
+    /// How long to wait for the server to confirm something: a subscription, a publish. 5 s unless said.
+    pub confirm: Duration,
+    /// How long closing waits for what is still on its way. 5 s unless said.
+    pub drain: Duration,
+    /// How many messages a stream may be behind; rounded up to a power of two. 1,024 unless said.
+    pub buffer: usize,
+    /// What happens to a stream that is further behind. With `Block` nothing is taken from the client, whose
+    /// own buffer (NATS) may then overflow; on Redis Pub/Sub what finds no room is dropped and counted. With
+    /// `DropOldest` the stream is told what it missed. With `Evict` it ends. `Block` unless said.
+    pub overflow: Overflow,
+    /// How many requests may wait for their replies, dead letters may be kept, and so on: as for a broker of
+    /// one process, as far as it applies.
+    pub broker: BrokerConfig,
+}
+
+impl Default for RemoteConfig {
+    fn default() -> Self {
+        Self {
+            prefix: "stentor".into(),
+            max_message: 8 << 20,
+            outage: Outage::Wait(Duration::from_secs(5)),
+            backoff: Backoff::default(),
+            confirm: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
+            buffer: 1024,
+            overflow: Overflow::Block,
+            broker: BrokerConfig::default(),
+        }
+    }
+}
+
+/// What becomes of what is published while there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outage {
+    /// The publisher gets it back at once.
+    Fail,
+    /// The publisher waits for the connection, at most for so long, and then gets it back.
+    Wait(Duration),
+}
+
+/// How long to wait between tries to connect: twice as long each time, up to a limit, and each time a random
+/// part of that, from half of it on, so that clients do not all come back at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// Before the second try. 50 ms unless said.
+    pub first: Duration,
+    /// At most. 5 s unless said.
+    pub most: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_millis(50), most: Duration::from_secs(5) }
+    }
+}
+
+impl Backoff {
+    /// The wait after so many tries have failed.
+    pub(crate) fn delay(&self, failed: usize) -> Duration {
+        let doublings = u32::try_from(failed.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
+        let full = self.first.saturating_mul(1 << doublings).min(self.most);
+        // The upper half of what randomness gives, as a number below 1.
+        let random = (crate::envelope::fresh_prefix().get() >> 32) as f64 / f64::from(u32::MAX);
+        full.mul_f64(0.5 + random / 2.0)
+    }
+}
+
+/// What the names of a broker may begin with.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_limit() {
+        let backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_secs(1) };
+        for (failed, full) in
+            [(0, 100), (1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (999, 1000)]
+        {
+            let full = Duration::from_millis(full);
+            for _ in 0..100 {
+                let delay = backoff.delay(failed);
+                assert!(full / 2 <= delay && delay <= full, "{delay:?} after {failed}");
+            }
+        }
+    }
+}
