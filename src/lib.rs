@@ -57,7 +57,7 @@ pub use remote::{
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
 #[cfg(feature = "redis")]
-pub use remote::{RedisBuilder, RedisMessageBroker};
+pub use remote::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use ring::cursor::Overflow;
 pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,

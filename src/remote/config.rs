@@ -20,6 +20,8 @@ pub struct RemoteConfig {
     pub backoff: Backoff,
     /// How long to wait for the server to confirm something: a subscription, a publish. 5 s unless said.
     pub confirm: Duration,
+    /// How often a silent connection is tested by a ping. 60 s unless said.
+    pub ping_interval: Duration,
     /// How long closing waits for what is still on its way. 5 s unless said.
     pub drain: Duration,
     /// How many messages a stream may be behind; rounded up to a power of two. 1,024 unless said.
@@ -41,6 +43,7 @@ impl Default for RemoteConfig {
             outage: Outage::Wait(Duration::from_secs(5)),
             backoff: Backoff::default(),
             confirm: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(60),
             drain: Duration::from_secs(5),
             buffer: 1024,
             overflow: Overflow::Block,

@@ -174,6 +174,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
         RemoteMetrics {
             state: self.link.state(),
             connections_lost: self.link.lost.get(),
+            interruptions: self.counts.interruptions.get(),
             published: self.counts.published.get(),
             received: self.counts.received.get(),
             dropped: self.counts.dropped.get(),

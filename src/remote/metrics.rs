@@ -12,6 +12,9 @@ pub struct RemoteMetrics {
     pub state: ConnectionState,
     /// How often the connection was lost.
     pub connections_lost: u64,
+    /// How often a subscription was interrupted that has a connection of its own (Redis Pub/Sub): messages may
+    /// have been lost each time. The server itself cuts those off that it cannot get rid of its messages to.
+    pub interruptions: u64,
     /// Messages published: handed over as far as their outcome says.
     pub published: u64,
     /// Messages that came for a stream of this broker, once for each.
@@ -36,6 +39,7 @@ pub struct RemoteMetrics {
 /// What is counted.
 #[derive(Default)]
 pub(crate) struct Counts {
+    pub(crate) interruptions: Counter,
     pub(crate) published: Counter,
     pub(crate) received: Counter,
     pub(crate) dropped: Counter,

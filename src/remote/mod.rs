@@ -32,6 +32,6 @@ pub use self::metrics::RemoteMetrics;
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};
 pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisBuilder, RedisMessageBroker};
+pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
 pub use self::wire_error::WireError;

@@ -50,7 +50,8 @@ impl Server {
         server
     }
 
-    /// `redis-server`, which writes every command to its log before it answers.
+    /// `redis-server`, which hands every command to the system, for its log, before it answers: that survives its
+    /// being killed.
     pub fn redis() -> Self {
         Self::redis_with(&[])
     }
@@ -59,7 +60,7 @@ impl Server {
     pub fn redis_with(options: &[&str]) -> Self {
         let mut server = Self::new(Kind::Redis);
         let own = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"];
-        let durable = ["--appendfsync", "always", "--dir"];
+        let durable = ["--appendfsync", "everysec", "--dir"];
         let strings = own.iter().chain(&durable).map(|text| (*text).to_owned());
         server.options = strings.collect();
         server.options.push(server.directory.display().to_string());

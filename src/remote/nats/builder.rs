@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use tokio::runtime::Handle;
@@ -80,13 +79,6 @@ impl<M: Message, H: Hook<M>> NatsBuilder<M, H> {
         self
     }
 
-    /// How often the connection is tested when it is silent: two silent intervals and it counts as lost. 60 s
-    /// unless said.
-    pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.options = self.options.ping_interval(interval);
-        self
-    }
-
     /// How many messages the client keeps for one stream whose own buffer is full; what comes then is dropped
     /// and counted. 65,536 unless said.
     pub fn client_buffer(mut self, messages: usize) -> Self {
@@ -158,6 +150,7 @@ impl<M: Message, H: Hook<M>> NatsBuilder<M, H> {
         let backoff = core.config.backoff;
         let told = Arc::downgrade(&core);
         let options = options
+            .ping_interval(core.config.ping_interval)
             .reconnect_delay_callback(move |failed| backoff.delay(failed))
             .event_callback(move |event| {
                 let told = told.upgrade();
