@@ -302,7 +302,7 @@ async fn hooks_run() {
             &self,
             envelope: &mut MessageEnvelope<u64>,
         ) -> Result<(), stentor::Rejection> {
-            if envelope.message % 2 == 0 {
+            if envelope.message.is_multiple_of(2) {
                 return Ok(());
             }
             Err(stentor::Rejection::new("even", "it is odd"))

@@ -1,5 +1,10 @@
 //! Floor 7: beyond the process. Knows brokers, codecs and servers, and nothing of actors.
 
+#![cfg_attr(
+    not(all(feature = "nats", feature = "redis")),
+    allow(dead_code, reason = "what they share is there for both, and each uses its part")
+)]
+
 mod acked;
 mod asking;
 mod codec;
