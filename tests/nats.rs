@@ -4,7 +4,7 @@ mod servers;
 
 use std::time::Duration;
 
-use servers::Server;
+use servers::{Certificate, Server};
 use stentor::{
     BrokerError, CorrelationId, EntryId, Hook, JetStream, MessageBroker, MessageEnvelope,
     MessageStream, NatsBuilder, NatsMessageBroker, Published, RemoteError, RemoteSubscribe,
@@ -291,6 +291,23 @@ async fn credentials_are_checked_and_not_shown() {
     assert!(matches!(error, RemoteError::Connect(_)), "{error:?}");
     let error = builder(&server).prefix("two words").connect().await.unwrap_err();
     assert!(error.to_string().contains("\"two words\""), "{error}");
+}
+
+/// TLS with a certificate that is trusted, and without.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_checked() {
+    let Certificate { file, key, .. } = &Certificate::new();
+    let server = Server::nats_with(&format!("tls {{ cert_file: {file:?}, key_file: {key:?} }}"));
+    let builder = || {
+        let url = format!("tls://localhost:{}", server.port());
+        NatsMessageBroker::<u64>::builder(url).require_tls()
+    };
+    let error = builder().connect().await.unwrap_err();
+    assert!(matches!(error, RemoteError::Tls(_)), "{error:?}");
+    let broker = builder().root_certificates(file).connect().await.unwrap();
+    let mut stream = broker.subscribe().await.unwrap();
+    broker.publish(MessageEnvelope::new(1)).await.unwrap();
+    assert_eq!(numbers(&mut stream, 1).await, [1]);
 }
 
 /// Hooks run as on a broker of one process.

@@ -2,10 +2,9 @@
 
 mod servers;
 
-use std::process::Command;
 use std::time::Duration;
 
-use servers::Server;
+use servers::{Certificate, Server};
 use stentor::{
     BrokerError, EntryId, MessageBroker, MessageEnvelope, MessageStream, Published, RedisBuilder,
     RedisMessageBroker, RedisStreams, RemoteError, RemoteSubscribe, ReplayFrom, RequestError,
@@ -182,39 +181,24 @@ async fn credentials_are_checked_and_not_shown() {
 /// TLS with a certificate that is trusted, and without.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_are_checked() {
-    let directory = std::env::temp_dir().join(format!("stentor-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl is installed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let certificate = Certificate::new();
     let tls_port = servers::free_port().to_string();
-    let server = Server::redis_with(&[
+    let _server = Server::redis_with(&[
         "--tls-port",
         &tls_port,
         "--tls-cert-file",
-        certificate.to_str().unwrap(),
+        certificate.file.to_str().unwrap(),
         "--tls-key-file",
-        key.to_str().unwrap(),
+        certificate.key.to_str().unwrap(),
         "--tls-auth-clients",
         "no",
     ]);
     let url = format!("rediss://localhost:{tls_port}");
     let error = RedisMessageBroker::<u64>::builder(&url).connect().await.unwrap_err();
     assert!(matches!(error, RemoteError::Tls(_)), "{error:?}");
-    let broker = RedisMessageBroker::<u64>::builder(&url).root_certificates(&certificate);
+    let broker = RedisMessageBroker::<u64>::builder(&url).root_certificates(&certificate.file);
     let broker = broker.connect().await.unwrap();
     let mut stream = broker.subscribe().await.unwrap();
     broker.publish(MessageEnvelope::new(1)).await.unwrap();
     assert_eq!(numbers(&mut stream, 1).await, [1]);
-    drop(server);
-    let _ = std::fs::remove_dir_all(directory);
 }
