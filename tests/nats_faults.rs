@@ -128,7 +128,7 @@ async fn jetstream_survives_kill() {
     assert!(broker.metrics().connections_lost >= 3);
 }
 
-/// Without JetStream messages may be lost in an outage, and nothing else may happen to them.
+/// Without JetStream what was not confirmed may be lost in an outage, and nothing else may happen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn core_resubscribes_after_kill() {
     let mut server = Server::nats();
@@ -163,9 +163,8 @@ async fn core_resubscribes_after_kill() {
     }
     assert!(order.is_sorted(), "order is kept");
     assert!(received.values().all(|count| *count == 1), "at most once");
-    // What was flushed over a connection had reached a server whose subscriber was there: but that server may
-    // have been killed before it had passed it on.
-    assert!(received.len() >= 100, "{} of {published} came", received.len());
+    // What was flushed had been passed on before, for the subscription has the same connection.
+    books.balance(&received, published);
     assert!(order.iter().any(|number| *number >= 102), "nothing came after the last restart");
 }
 

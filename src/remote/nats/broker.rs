@@ -100,13 +100,14 @@ impl<M: Message, H: Hook<M>> NatsMessageBroker<M, H> {
         self.nats().publish(envelope, None).await
     }
 
-    /// Waits until the server has dealt with all that was published by this broker before.
+    /// Waits until the server has dealt with all that was published by this broker before, on the connection that
+    /// there is now.
     ///
     /// # Errors
-    /// The connection was lost, or the server took too long.
+    /// That was lost meanwhile, or the server took too long.
     pub async fn flush(&self) -> Result<(), RemoteError> {
-        let core = &self.nats().core;
-        self.nats().inbox.flush(&core.link, core.config.confirm).await
+        let (core, inbox) = (&self.nats().core, &self.nats().inbox);
+        inbox.flush(inbox.connection(), &core.link, core.config.confirm).await
     }
 
     /// A subscription that says more of itself.
@@ -207,7 +208,7 @@ impl<M: Message, H: Hook<M>> Nats<M, H> {
         if let Some(log) = &self.log {
             return log.publish(subject, headers, payload, core.config.confirm).await;
         }
-        let client = &self.client;
+        let (client, connection) = (&self.client, self.inbox.connection());
         let sending = async {
             match inbox {
                 Some(inbox) => {
@@ -224,7 +225,7 @@ impl<M: Message, H: Hook<M>> Nats<M, H> {
         if !self.flushes {
             return Ok(Published::Buffered);
         }
-        self.inbox.flush(&core.link, core.config.confirm).await?;
+        self.inbox.flush(connection, &core.link, core.config.confirm).await?;
         Ok(Published::Flushed)
     }
 

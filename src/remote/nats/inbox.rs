@@ -103,13 +103,27 @@ impl Inbox {
 
     // ===== round trips =====
 
-    /// Waits until the server has dealt with all that was sent before. If the connection is lost meanwhile, nothing
-    /// is known of that.
-    pub(crate) async fn flush(&self, link: &Link, limit: Duration) -> Result<(), RemoteError> {
+    /// Which connection it is, counted.
+    pub(crate) fn connection(&self) -> u64 {
+        // Relaxed: what was sent on it has come back through channels.
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the server has dealt with all that was sent before on this connection. If that is lost meanwhile,
+    /// nothing is known.
+    pub(crate) async fn flush(
+        &self,
+        connection: u64,
+        link: &Link,
+        limit: Duration,
+    ) -> Result<(), RemoteError> {
+        let lost = || RemoteError::Unconfirmed("the connection was lost".into());
         tokio::select! {
-            trip = self.round_trip(limit) => trip,
-            () = link.lost() => Err(RemoteError::Unconfirmed("the connection was lost".into())),
+            trip = self.round_trip(limit) => trip?,
+            () = link.lost() => return Err(lost()),
         }
+        // The news of a loss may come later than the answer over the next connection.
+        if self.connection() == connection { Ok(()) } else { Err(lost()) }
     }
 
     /// The same for what the client does again on a new connection: subscriptions.
