@@ -2,6 +2,8 @@
 
 #[cfg(feature = "actors")]
 mod actor;
+#[cfg(any(feature = "actors", feature = "remote"))]
+mod backoff;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
@@ -9,6 +11,8 @@ mod bus;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "remote")]
+mod remote;
 mod ring;
 mod router;
 mod sync;
@@ -17,11 +21,13 @@ mod wait;
 #[cfg(feature = "actors")]
 pub use actor::{
     Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
-    ActorReport, ActorSystem, AskError, Backoff, Budget, ForeignRecipients, HandlingTime,
-    MailboxError, MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause,
-    Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
-    Terminated, TimerHandle,
+    ActorReport, ActorSystem, AskError, Budget, ForeignRecipients, HandlingTime, MailboxError,
+    MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause, Supervision,
+    SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState, Terminated,
+    TimerHandle,
 };
+#[cfg(any(feature = "actors", feature = "remote"))]
+pub use backoff::Backoff;
 #[cfg(feature = "testing")]
 pub use broker::conformance;
 #[cfg(feature = "broker")]
@@ -54,6 +60,18 @@ pub use hook::{CircuitBreaker, CircuitState};
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
 pub use hook::{Journal, Persist, RingJournal};
+#[cfg(feature = "json")]
+pub use remote::Json;
+#[cfg(feature = "remote")]
+pub use remote::{
+    Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published, RemoteConfig,
+    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame,
+    encode_frame,
+};
+#[cfg(feature = "nats")]
+pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
+#[cfg(feature = "redis")]
+pub use remote::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use ring::cursor::Overflow;
 pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,

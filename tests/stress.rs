@@ -120,7 +120,7 @@ impl Seen {
 
     /// Asserts that it was all of `each` messages of each publisher.
     fn assert_all(&self, each: &[u64]) {
-        assert_eq!(self.count, each.iter().sum());
+        assert_eq!(self.count, each.iter().sum::<u64>());
         for (last, each) in self.last.iter().zip(each) {
             assert_eq!(*last, each.checked_sub(1));
         }

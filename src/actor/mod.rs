@@ -45,7 +45,7 @@ pub use self::error::{AskError, SendError, SpawnError, SystemError};
 pub use self::event::{ActorEvent, ActorEventKind};
 pub use self::mailbox::MailboxPolicy;
 pub use self::metrics::{ActorMetrics, HandlingTime, SystemMetrics};
-pub use self::options::{Backoff, Budget, SpawnOptions, Supervision};
+pub use self::options::{Budget, SpawnOptions, Supervision};
 pub use self::registry::ActorRegistry;
 pub use self::report::{ActorReport, StopCause, SystemReport};
 pub use self::sender::{MailboxError, MailboxSender};

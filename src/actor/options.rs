@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::actor::mailbox::MailboxPolicy;
+use crate::backoff::Backoff;
 
 /// What can be chosen of an actor: see [`ActorSystem::spawn_with`](crate::ActorSystem::spawn_with).
 ///
@@ -97,35 +98,6 @@ pub enum Supervision {
 impl Supervision {
     /// Restarts with the default backoff and budget.
     pub const RESTART: Self = Self::Restart { backoff: Backoff::DEFAULT, budget: Budget::DEFAULT };
-}
-
-/// How long to wait before a restart: `first`, then twice as long each time, at most `most`. After a time as
-/// long as the budget's window without a panic it begins with `first` again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// Before the first restart. 10 ms by default.
-    pub first: Duration,
-    /// The longest. 10 s by default.
-    pub most: Duration,
-}
-
-impl Backoff {
-    const DEFAULT: Self = Self { first: Duration::from_millis(10), most: Duration::from_secs(10) };
-
-    /// No wait at all.
-    pub const NONE: Self = Self { first: Duration::ZERO, most: Duration::ZERO };
-
-    /// How long to wait after so many restarts.
-    pub(crate) fn after(self, restarts: u32) -> Duration {
-        let doubled = 2_u32.checked_pow(restarts).and_then(|factor| self.first.checked_mul(factor));
-        doubled.map_or(self.most, |wait| wait.min(self.most))
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }
 
 /// How many restarts are too many: more than `restarts` in a row, none of them `within` or longer after the one

@@ -31,6 +31,10 @@ impl Rejection {
     pub(crate) const FULL: Self = Self::by_broker("it is full");
     pub(crate) const GIVEN_UP: Self = Self::by_broker("the publisher gave up waiting for room");
 
+    #[cfg(feature = "remote")]
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
+    pub(crate) const UNSENT: Self = Self::by_broker("it was not sent, or it is not known whether");
+
     const fn by_broker(reason: &'static str) -> Self {
         Self { by: Self::BROKER, reason: Cow::Borrowed(reason), retry_after: None }
     }

@@ -40,6 +40,8 @@ pub enum BrokerError<M> {
         /// How many may be pending.
         limit: usize,
     },
+    /// Nobody is subscribed who could reply to the request. Only some brokers know.
+    NoSubscribers(MessageEnvelope<M>),
     /// The reply (this) is not of the type asked for.
     Unexpected(MessageEnvelope<M>),
     /// Nobody will handle the request, which is a dead letter now.
@@ -72,6 +74,7 @@ impl<M> BrokerError<M> {
             | Self::Expired(envelope)
             | Self::MissingCorrelationId(envelope)
             | Self::DuplicateCorrelationId(envelope)
+            | Self::NoSubscribers(envelope)
             | Self::TooManyRequests { envelope, .. }
             | Self::Undeliverable { envelope, .. }
             | Self::Unexpected(envelope) => Some(envelope),
@@ -104,6 +107,7 @@ impl<M> fmt::Display for BrokerError<M> {
             Self::TooManyRequests { limit, .. } => {
                 write!(f, "{limit} requests are pending, which is the limit")
             }
+            Self::NoSubscribers(_) => f.write_str("nobody is subscribed who could reply"),
             Self::Unexpected(_) => f.write_str("the reply is not of the type asked for"),
             Self::Undeliverable { reason, .. } => {
                 write!(f, "nobody will handle the request: {reason}")

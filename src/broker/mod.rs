@@ -15,19 +15,19 @@ mod local;
 mod memory;
 mod metrics;
 mod mock;
-mod pending;
+pub(crate) mod pending;
 mod publishing;
 mod request;
-mod services;
+pub(crate) mod services;
 mod slot;
 mod stream;
-mod subscription;
+pub(crate) mod subscription;
 mod timer;
 
 pub use self::broker::{Message, MessageBroker};
 pub use self::builder::{BrokerBuilder, SubscribeOptions};
 pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
-#[cfg(feature = "actors")]
+#[cfg(any(feature = "actors", feature = "remote"))]
 pub(crate) use self::dead_letter::DeadLetters;
 pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
 pub use self::dynamic::{BoxError, BoxFuture, DynMessageBroker};
@@ -36,5 +36,7 @@ pub use self::local::LocalBroker;
 pub use self::memory::InMemoryMessageBroker;
 pub use self::metrics::{BrokerMetrics, RequestMetrics};
 pub use self::mock::MockMessageBroker;
+#[cfg(feature = "remote")]
+pub(crate) use self::request::convert;
 pub use self::request::{PendingRequest, RequestError};
 pub use self::stream::MessageStream;

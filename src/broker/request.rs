@@ -200,7 +200,9 @@ where
 }
 
 /// A reply as what was asked for; it comes back if it is not that.
-fn convert<M, R>(reply: MessageEnvelope<M>) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
+pub(crate) fn convert<M, R>(
+    reply: MessageEnvelope<M>,
+) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
 where
     M: Message,
     R: Message + TryFrom<M>,

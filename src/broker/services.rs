@@ -70,7 +70,7 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
 
     /// Hands a reply that has been published to its caller.
     #[inline(never)]
-    fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
+    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
         let handed = match ticket {
             Some(ticket) => self.table().reply(ticket, Ok(envelope)),
             None => Err(Ok(envelope)),

@@ -64,8 +64,14 @@ impl MessageMetadata {
     #[inline]
     #[expect(clippy::new_without_default, reason = "each has its own id: none is the default")]
     pub fn new() -> Self {
+        Self::with_id(MessageId::new())
+    }
+
+    /// This message id, and nothing else: for those who bring messages from elsewhere.
+    #[inline]
+    pub fn with_id(message_id: MessageId) -> Self {
         Self {
-            message_id: MessageId::new(),
+            message_id,
             sender: None,
             recipient: None,
             reply_to: None,

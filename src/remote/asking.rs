@@ -1,0 +1,212 @@
+//! A request beyond the process, from its publishing to its end.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::broker::pending::{Caller, Heard, NoPlace};
+use crate::broker::{BrokerError, DeadLetterReason, Message, RequestError, convert};
+use crate::envelope::{MessageEnvelope, MessageHeader};
+use crate::hook::{Hook, Outcome};
+use crate::remote::core::Core;
+
+/// How a request ended.
+pub(crate) enum Answer<M> {
+    Reply(MessageEnvelope<M>),
+    /// Nobody will handle the request.
+    Undeliverable(DeadLetterReason),
+    TimedOut,
+    /// Nobody is there who could reply.
+    Nobody,
+    Closed,
+}
+
+impl<M: Message, H: Hook<M>> Core<M, H> {
+    /// Publishes a request by `send` and waits for its end. It has a correlation id when it is sent, under
+    /// which it is known already. What `send` gives is held until then; `None` says that there is nobody to
+    /// reply, and so does `nobody` when it is ready.
+    pub(crate) async fn ask<T>(
+        &self,
+        request: MessageEnvelope<M>,
+        timeout: Duration,
+        send: impl AsyncFnOnce(MessageEnvelope<M>) -> Result<Option<T>, BrokerError<M>>,
+        nobody: impl Future<Output = ()>,
+    ) -> Result<Answer<M>, BrokerError<M>> {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut asking = Asking::begin(self, &request, deadline)?;
+        let mut envelope = request;
+        envelope.metadata.correlation_id = asking.header.correlation_id;
+        let overdue = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let exchange = async {
+            let Some(_held) = send(envelope).await? else { return Ok::<_, BrokerError<M>>(None) };
+            Ok(Some(asking.hear().await))
+        };
+        let ended = tokio::select! {
+            biased;
+            // First, so that it listens before the request is sent.
+            () = nobody => Some(None),
+            ended = exchange => Some(ended?),
+            () = overdue => None,
+        };
+        Ok(match ended {
+            Some(Some(heard)) => asking.heard(heard),
+            Some(None) => asking.nobody(),
+            None => asking.timed_out(),
+        })
+    }
+}
+
+/// A request whose caller waits. Its hooks are told how it ends, also if this is dropped.
+struct Asking<'a, M: Message, H: Hook<M>> {
+    core: &'a Core<M, H>,
+    /// Its place, until it has ended.
+    caller: Option<Caller<'a, M>>,
+    header: MessageHeader,
+    started: Instant,
+}
+
+impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
+    fn begin(
+        core: &'a Core<M, H>,
+        request: &MessageEnvelope<M>,
+        deadline: Option<Instant>,
+    ) -> Result<Self, BrokerError<M>> {
+        let mut header = request.metadata.header();
+        let deadline = deadline.map(Instant::into_std);
+        match core.services.table().enter(&mut header, deadline) {
+            Ok(caller) => Ok(Self { core, caller: Some(caller), header, started: Instant::now() }),
+            Err(NoPlace::Duplicate) => Err(BrokerError::DuplicateCorrelationId(request.clone())),
+            Err(NoPlace::Full) => Err(BrokerError::TooManyRequests {
+                envelope: request.clone(),
+                limit: core.services.config.pending_requests,
+            }),
+        }
+    }
+
+    async fn hear(&mut self) -> Heard<M> {
+        poll_fn(|cx| {
+            let heard = self.caller.as_mut().map_or(Some(Heard::Closed), |it| it.poll_heard(cx));
+            heard.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    fn heard(&mut self, heard: Heard<M>) -> Answer<M> {
+        match heard {
+            Heard::Reply(reply) => {
+                self.caller = None;
+                self.answered(reply)
+            }
+            Heard::Refused(reason) => {
+                self.caller = None;
+                self.undeliverable(reason)
+            }
+            Heard::Closed => {
+                self.abandon();
+                Answer::Closed
+            }
+        }
+    }
+
+    fn timed_out(&mut self) -> Answer<M> {
+        let Some(mut caller) = self.caller.take() else { return Answer::TimedOut };
+        match caller.time_out() {
+            Some(Ok(reply)) => return self.answered(reply),
+            Some(Err(reason)) => return self.undeliverable(reason),
+            None => {}
+        }
+        drop(caller);
+        self.core.services.counts.timed_out.add(1);
+        self.tell(|request, after| Outcome::TimedOut { request, after });
+        Answer::TimedOut
+    }
+
+    fn nobody(&mut self) -> Answer<M> {
+        self.abandon();
+        Answer::Nobody
+    }
+
+    fn answered(&self, reply: MessageEnvelope<M>) -> Answer<M> {
+        self.core.services.counts.answered.add(1);
+        self.tell(|request, after| Outcome::Answered { request, after });
+        Answer::Reply(reply)
+    }
+
+    fn undeliverable(&self, reason: DeadLetterReason) -> Answer<M> {
+        self.core.services.counts.undeliverable.add(1);
+        self.tell(|request, after| Outcome::Abandoned { request, after });
+        Answer::Undeliverable(reason)
+    }
+
+    /// Nobody waits for it any more.
+    fn abandon(&mut self) {
+        let Some(caller) = self.caller.take() else { return };
+        let unread = caller.leave();
+        self.core.services.counts.abandoned.add(1);
+        self.tell(|request, after| Outcome::Abandoned { request, after });
+        if let Some(Ok(reply)) = unread {
+            self.core.services.dead_letter(reply, DeadLetterReason::LateReply);
+        }
+    }
+
+    fn tell<'b>(&'b self, outcome: impl FnOnce(&'b MessageHeader, Duration) -> Outcome<'b, M>) {
+        if H::OUTCOMES {
+            let after = self.started.elapsed();
+            self.core.services.hooks.on_outcome(&outcome(&self.header, after));
+        }
+    }
+}
+
+impl<M: Message, H: Hook<M>> Drop for Asking<'_, M, H> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// An answer as [`MessageBroker::publish_request`](crate::MessageBroker::publish_request) gives it.
+pub(crate) fn as_published<M, R>(
+    asked: Result<Answer<M>, BrokerError<M>>,
+    request: MessageEnvelope<M>,
+) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+where
+    M: Message,
+    R: Message + TryFrom<M>,
+{
+    match asked? {
+        Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
+        Answer::Undeliverable(reason) => {
+            Err(BrokerError::Undeliverable { envelope: request, reason })
+        }
+        Answer::TimedOut => Ok(None),
+        Answer::Nobody => Err(BrokerError::NoSubscribers(request)),
+        Answer::Closed => Err(BrokerError::Closed(request)),
+    }
+}
+
+/// An answer as `request` gives it.
+pub(crate) fn as_requested<M, R>(
+    asked: Result<Answer<M>, BrokerError<M>>,
+    request: MessageEnvelope<M>,
+) -> Result<MessageEnvelope<R>, RequestError<M>>
+where
+    M: Message,
+    R: Message + TryFrom<M>,
+{
+    match asked {
+        Ok(Answer::Reply(reply)) => convert(reply).map_err(RequestError::Unexpected),
+        Ok(Answer::Undeliverable(reason)) => {
+            Err(RequestError::Undeliverable { envelope: request, reason })
+        }
+        Ok(Answer::TimedOut) => Err(RequestError::TimedOut(request)),
+        Ok(Answer::Nobody) => Err(RequestError::NoSubscribers(request)),
+        Ok(Answer::Closed) | Err(BrokerError::Closed(_)) => Err(RequestError::Closed(request)),
+        Err(error) => Err(RequestError::NotPublished(error)),
+    }
+}

@@ -1,0 +1,70 @@
+//! What brokers beyond the process have in common to choose.
+
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::broker::BrokerConfig;
+use crate::ring::cursor::Overflow;
+
+/// What is chosen of a broker beyond the process. The defaults are those of [`RemoteConfig::default`].
+#[derive(Clone, Debug)]
+pub struct RemoteConfig {
+    /// What the names of subjects, channels and streams begin with: one word of letters, digits, `-` and
+    /// `_`. Brokers of the same prefix are one bus. `stentor` unless said.
+    pub prefix: String,
+    /// How large a message may be on the wire, in bytes, sent or received. 8 MiB unless said (NATS
+    /// servers have a limit of their own, 1 MiB unless configured).
+    pub max_message: usize,
+    /// What is published while there is no connection. To wait for 5 s unless said.
+    pub outage: Outage,
+    /// How long to wait between tries to connect.
+    pub backoff: Backoff,
+    /// How long to wait for the server to confirm something: a subscription, a publish. 5 s unless said.
+    pub confirm: Duration,
+    /// How often a silent connection is tested by a ping. 60 s unless said.
+    pub ping_interval: Duration,
+    /// How long closing waits for what is still on its way. 5 s unless said.
+    pub drain: Duration,
+    /// How many messages a stream may be behind; rounded up to a power of two. 1,024 unless said.
+    pub buffer: usize,
+    /// What happens to a stream that is further behind. With `Block` nothing is taken from the client, whose
+    /// own buffer (NATS) may then overflow; on Redis Pub/Sub what finds no room is dropped and counted. With
+    /// `DropOldest` the stream is told what it missed. With `Evict` it ends. `Block` unless said.
+    pub overflow: Overflow,
+    /// How many requests may wait for their replies, dead letters may be kept, and so on: as for a broker of
+    /// one process, as far as it applies.
+    pub broker: BrokerConfig,
+}
+
+impl Default for RemoteConfig {
+    fn default() -> Self {
+        Self {
+            prefix: "stentor".into(),
+            max_message: 8 << 20,
+            outage: Outage::Wait(Duration::from_secs(5)),
+            backoff: Backoff::default(),
+            confirm: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(60),
+            drain: Duration::from_secs(5),
+            buffer: 1024,
+            overflow: Overflow::Block,
+            broker: BrokerConfig::default(),
+        }
+    }
+}
+
+/// What becomes of what is published while there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outage {
+    /// The publisher gets it back at once.
+    Fail,
+    /// The publisher waits for the connection, at most for so long, and then gets it back.
+    Wait(Duration),
+}
+
+/// What the names of a broker may begin with.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
+}

@@ -1,0 +1,69 @@
+//! Which replies a broker listens for: those to correlation ids of certain origins (their first half), each as long
+//! as a request of it waits. The own origin of the process is kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+use crate::envelope::CorrelationId;
+
+/// Listens to the replies of one origin until it is dropped.
+pub(crate) struct Listening(pub(crate) JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+type Entry = OnceCell<Listening>;
+
+#[derive(Default)]
+pub(crate) struct Origins {
+    entries: Mutex<HashMap<u64, Weak<Entry>>>,
+    /// The origin of this process, once it has asked.
+    kept: Mutex<Vec<Arc<Entry>>>,
+}
+
+impl Origins {
+    /// Listens to the origin of `id` at least until the result is dropped.
+    pub(crate) async fn hold<E>(
+        &self,
+        id: CorrelationId,
+        listen: impl AsyncFnOnce(u64) -> Result<Listening, E>,
+    ) -> Result<Arc<Entry>, E> {
+        let origin = origin(id);
+        let entry = self.entry(origin);
+        if entry.get().is_none() {
+            entry.get_or_try_init(|| listen(origin)).await?;
+        }
+        Ok(entry)
+    }
+
+    fn entry(&self, of: u64) -> Arc<Entry> {
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.get(&of).and_then(Weak::upgrade) {
+            return entry;
+        }
+        entries.retain(|_, entry| entry.strong_count() > 0);
+        let entry = Arc::new(Entry::new());
+        entries.insert(of, Arc::downgrade(&entry));
+        if of == origin(CorrelationId::new()) {
+            self.kept.lock().push(Arc::clone(&entry));
+        }
+        entry
+    }
+
+    /// Listens no more, except for those that are held.
+    pub(crate) fn clear(&self) {
+        self.kept.lock().clear();
+    }
+}
+
+/// The first half of a correlation id.
+pub(crate) fn origin(id: CorrelationId) -> u64 {
+    (id.to_u128() >> 64) as u64
+}
