@@ -3,7 +3,7 @@
 #![cfg(stentor_loom)]
 
 use loom::thread::spawn;
-use loom_tests::{bus, drain_all, model, share_lane};
+use loom_tests::{bus, drain_all, model, model_within, share_lane};
 use stentor::Subscriber;
 
 /// What can be read without waiting.
@@ -121,16 +121,18 @@ fn batch_of_owner_against_second_publisher() {
 
 #[test]
 fn limit_of_owner_is_good_for_who_takes_the_lane() {
-    model(|| {
+    model_within(1, || {
         let bus = bus(4);
         let mut subscriber = bus.subscribe();
         let (owner, second) = (bus.publisher(), bus.publisher());
         owner.publish_batch([0, 1, 2, 3]).unwrap();
+        // Reads all, and makes room for four.
+        let reader = spawn(move || (read_all(&mut subscriber), subscriber));
+        // Takes the lane after the owner has found that room and published two, or before.
         let taker = spawn(move || usize::from(second.try_publish(6).is_ok()));
-        // Makes room for four, finds it, and fills half of it.
-        let mut seen = read_all(&mut subscriber);
         owner.publish_batch([4, 5]).unwrap();
         let accepted = 6 + taker.join().unwrap();
+        let (mut seen, mut subscriber) = reader.join().unwrap();
         seen.extend(read_all(&mut subscriber));
         assert_eq!(seen.len(), accepted);
     });
