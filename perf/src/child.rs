@@ -36,7 +36,15 @@ pub fn make(job: &Job) -> Result<(), String> {
 fn measure(run: Run, order: &Order) -> Measurement {
     if matches!(
         order.row.kind,
-        Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Nobody
+        Kind::Thread
+            | Kind::Poll
+            | Kind::Router
+            | Kind::Async
+            | Kind::Nobody
+            | Kind::Broker
+            | Kind::BrokerAlone
+            | Kind::Request
+            | Kind::RequestThreads
     ) {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }

@@ -151,3 +151,18 @@ pub trait Adds: Threads {
     /// Adds a handler, and removes it again.
     fn add(handle: &Self::Handle);
 }
+
+/// A contender whose tasks ask a task that answers with [`Message::answer`].
+pub trait Answer: 'static {
+    /// What tasks ask with. Whoever answers goes on until its runtime is dropped.
+    type Asker: Ask;
+
+    /// Starts the task that answers, on the runtime that this is called on.
+    fn start() -> impl Future<Output = Self::Asker>;
+}
+
+/// Asks.
+pub trait Ask: Clone + Send + Sync + 'static {
+    /// Asks, and waits for the answer.
+    fn ask(&self, message: Message) -> impl Future<Output = Message> + Send;
+}

@@ -1,7 +1,9 @@
 //! What the harness knows about a contender: its name, what it promises, and the rows it can run.
 
 use crate::{
-    contract::{Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads},
+    contract::{
+        Adds, Answer, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads,
+    },
     drive,
     measurement::{Measurement, Stop},
     rows::{Kind, Row},
@@ -146,5 +148,25 @@ impl Entry {
         C: Churn + Open<Publisher: Publish, Subscriber: Receive>,
     {
         self.with(Kind::Churn, drive::churn::run::<C>, drive::churn::run::<C>)
+    }
+
+    /// Publishing of envelopes to subscribers that are polled.
+    pub fn envelopes<C: Open<Publisher: Publish, Subscriber: Poll>>(self) -> Self {
+        self.with(Kind::Broker, drive::poll::run::<C>, drive::poll::run::<C>).with(
+            Kind::BrokerAlone,
+            drive::alone::run::<C>,
+            drive::alone::run::<C>,
+        )
+    }
+
+    /// Tasks that ask, and one that answers.
+    pub fn requests<C: Answer>(self) -> Self {
+        let (one_thread, threads) =
+            (drive::request::on_one_thread::<C>, drive::request::across_threads::<C>);
+        self.with(Kind::Request, one_thread, one_thread).with(
+            Kind::RequestThreads,
+            threads,
+            threads,
+        )
     }
 }

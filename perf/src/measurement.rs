@@ -63,7 +63,7 @@ pub struct Measurement {
     /// Cores kept busy. In latency rows with a publishing thread: without that thread, which spins
     /// by the clock.
     pub cores: f64,
-    /// Nanoseconds per publish (nobody row).
+    /// Nanoseconds per publish (nobody, broker-publish-alone) or request (request rows).
     pub nanos: Option<f64>,
     /// Throughput as a share of that of the undisturbed run (churn row).
     pub ratio: Option<f64>,

@@ -32,6 +32,14 @@ pub enum Kind {
     IdleRouter,
     /// Processor time of waiting tasks that nothing is sent to.
     IdleAsync,
+    /// As `Poll`, but what is published are envelopes.
+    Broker,
+    /// A thread publishes envelopes and polls all subscribers itself, every few messages.
+    BrokerAlone,
+    /// Tasks ask, and a task answers, all on one thread.
+    Request,
+    /// The same, but the task that answers has a thread of its own.
+    RequestThreads,
 }
 
 /// What the results of a row are ranked by.
@@ -41,7 +49,7 @@ pub enum Figure {
     Rate,
     /// Nanoseconds from the intended time to the receipt; less is better.
     Latency,
-    /// Nanoseconds per publish; less is better.
+    /// Nanoseconds per publish or request; less is better.
     Nanos,
     /// Messages per second as a share of the undisturbed run; more is better.
     Ratio,
@@ -58,7 +66,7 @@ pub struct Row {
     pub title: &'static str,
     /// How it is measured.
     pub kind: Kind,
-    /// Publishers.
+    /// Publishers; in request rows the tasks that ask, each one request at a time.
     pub publishers: usize,
     /// Subscribers.
     pub subscribers: usize,
@@ -100,8 +108,12 @@ impl Row {
     /// What its results are ranked by.
     pub fn figure(&self) -> Figure {
         match self.kind {
-            Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Slow => Figure::Rate,
-            Kind::Nobody => Figure::Nanos,
+            Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Slow | Kind::Broker => {
+                Figure::Rate
+            }
+            Kind::Nobody | Kind::BrokerAlone | Kind::Request | Kind::RequestThreads => {
+                Figure::Nanos
+            }
             Kind::Churn | Kind::RouterAdds => Figure::Ratio,
             Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => Figure::Latency,
             Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => Figure::Cores,
@@ -114,10 +126,14 @@ impl Row {
         match self.kind {
             Kind::Thread | Kind::Slow => self.publishers + self.subscribers,
             Kind::Churn => self.publishers + self.subscribers + 1,
-            Kind::Poll | Kind::Router => self.publishers + 1,
+            Kind::Poll | Kind::Router | Kind::Broker => self.publishers + 1,
             Kind::RouterAdds => self.publishers + 2,
-            Kind::Async | Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => 2,
-            Kind::Nobody => 1,
+            Kind::Async
+            | Kind::LatencyPoll
+            | Kind::LatencyBlock
+            | Kind::LatencyAsync
+            | Kind::RequestThreads => 2,
+            Kind::Nobody | Kind::BrokerAlone | Kind::Request => 1,
             Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => 0,
         }
     }
@@ -187,6 +203,32 @@ pub const ROWS: &[Row] = &[
         4,
     ),
     Row::new("idle-async", "4 waiting tasks, nothing published", Kind::IdleAsync, 1, 4),
+    Row::new(
+        "broker-publish-alone",
+        "envelopes, published and polled by one thread, 1 -> 1",
+        Kind::BrokerAlone,
+        1,
+        1,
+    ),
+    Row::new("broker-publish-1-1", "envelopes, one thread polls all, 1 -> 1", Kind::Broker, 1, 1),
+    Row::new("broker-publish-1-4", "envelopes, one thread polls all, 1 -> 4", Kind::Broker, 1, 4),
+    Row::new("broker-publish-2-4", "envelopes, one thread polls all, 2 -> 4", Kind::Broker, 2, 4),
+    Row::new("request-1", "a request and its reply, two tasks on one thread", Kind::Request, 1, 1),
+    Row::new("request-64", "64 requests in flight, tasks on one thread", Kind::Request, 64, 1),
+    Row::new(
+        "request-threads-1",
+        "a request and its reply, two tasks on a thread each",
+        Kind::RequestThreads,
+        1,
+        1,
+    ),
+    Row::new(
+        "request-threads-64",
+        "64 requests in flight, who answers on a thread of its own",
+        Kind::RequestThreads,
+        64,
+        1,
+    ),
 ];
 
 /// The row called `name`.

@@ -11,7 +11,7 @@ pub const READ: usize = 256;
 pub const MAX_PUBLISHERS: usize = 8;
 
 /// The message: 64 bytes, no pointers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Message {
     /// Its place among the messages of its publisher, from 0.
@@ -36,6 +36,12 @@ impl Message {
         let mut message = Self::new(publisher, sequence);
         message.payload[0] = due;
         message
+    }
+
+    /// What a request of this message is answered with.
+    #[inline]
+    pub fn answer(&self) -> Self {
+        Self { payload: [!self.sequence; 6], ..*self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests as their callers see them.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -207,6 +208,14 @@ where
     M: Message,
     R: Message + TryFrom<M>,
 {
+    let mut reply = Some(reply);
+    // What is of the type already need not be cloned: its conversion would give back the same.
+    if let Some(same) = (&mut reply as &mut dyn Any).downcast_mut::<Option<MessageEnvelope<R>>>()
+        && let Some(same) = same.take()
+    {
+        return Ok(same);
+    }
+    let Some(reply) = reply else { unreachable!("nobody has taken it") };
     match R::try_from(reply.message.clone()) {
         Ok(message) => Ok(MessageEnvelope { message, metadata: reply.metadata }),
         Err(_) => Err(reply),

@@ -2,6 +2,7 @@
 
 use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
+use super::broker;
 use crate::{
     contract::{
         Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
@@ -22,6 +23,8 @@ pub fn entries() -> Vec<Entry> {
             .slow::<Recv<OneLossy>>()
             .nobody::<InPlace>()
             .churn::<InPlace>()
+            .envelopes::<broker::Bare>()
+            .requests::<broker::Requests>()
             .default(),
         Entry::new("stentor-poll", "one ring, polled by the user's own loop instead of a router")
             .polled::<InPlace, InPlace>(),

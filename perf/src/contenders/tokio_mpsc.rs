@@ -1,10 +1,13 @@
 //! tokio's mpsc channel: a bounded queue for each subscriber, taken out in batches.
 
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{
+    mpsc::{Receiver, Sender, channel},
+    oneshot,
+};
 
 use super::fan_out::{Enqueue, EnqueueAsync, FanOut, Queue};
 use crate::{
-    contract::{Poll, Receive, ReceiveAsync},
+    contract::{Answer, Ask, Poll, Receive, ReceiveAsync},
     entry::Entry,
     workload::{CAPACITY, Message, READ, Sink},
 };
@@ -16,6 +19,8 @@ pub fn entries() -> Vec<Entry> {
             .threads::<FanOut<Mpsc>, FanOut<Mpsc>>()
             .polled::<FanOut<Mpsc>, FanOut<Mpsc>>()
             .tasks::<FanOut<Mpsc>, FanOut<Mpsc>>(),
+        Entry::new("tokio-oneshot", "bounded queue to who answers, a oneshot channel per request")
+            .requests::<Requests>(),
     ]
 }
 
@@ -91,5 +96,33 @@ impl Poll for Batched {
             count += 1;
         }
         count
+    }
+}
+
+/// A queue of requests, each with a channel for its answer.
+struct Requests;
+
+/// A request, and where its answer goes.
+type Request = (Message, oneshot::Sender<Message>);
+
+impl Answer for Requests {
+    type Asker = Sender<Request>;
+
+    async fn start() -> Self::Asker {
+        let (sender, mut requests) = channel::<Request>(CAPACITY);
+        tokio::spawn(async move {
+            while let Some((message, reply)) = requests.recv().await {
+                reply.send(message.answer()).expect("somebody waits for it");
+            }
+        });
+        sender
+    }
+}
+
+impl Ask for Sender<Request> {
+    async fn ask(&self, message: Message) -> Message {
+        let (reply, answer) = oneshot::channel();
+        self.send((message, reply)).await.expect("the answering task outlives those that ask");
+        answer.await.expect("an answer")
     }
 }

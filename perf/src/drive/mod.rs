@@ -1,11 +1,13 @@
 //! The drivers: one for each kind of row, the same for all contenders.
 
 pub mod adds;
+pub mod alone;
 pub mod churn;
 pub mod idle;
 pub mod latency;
 pub mod nobody;
 pub mod poll;
+pub mod request;
 pub mod slow;
 pub mod tasks;
 pub mod threads;

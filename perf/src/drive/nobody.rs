@@ -2,7 +2,7 @@
 
 use crate::{
     contract::{Open, Publish, Topology},
-    drive::publishing::publish_all,
+    drive::publishing::{Published, publish_all},
     entry::Order,
     measurement::Measurement,
 };
@@ -15,12 +15,5 @@ pub fn run<C: Open<Publisher: Publish>>(order: &Order) -> Measurement {
     let start = std::time::Instant::now();
     let (_, published) = publish_all(publishers, &topology, order.stop, order.row.batch);
     let seconds = start.elapsed().as_secs_f64();
-    let count: u64 = published.iter().map(|each| each.count).sum();
-    Measurement {
-        published: count,
-        seconds,
-        nanos: Some(seconds * 1e9 / count.max(1) as f64),
-        allocations: crate::drive::publishing::Published::allocations_per_message(&published),
-        ..Measurement::default()
-    }
+    Published::measured(&published, seconds)
 }

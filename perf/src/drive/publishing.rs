@@ -10,7 +10,7 @@ use crate::{
     alloc,
     contract::{Publish, Topology},
     drive::meter::Meter,
-    measurement::Stop,
+    measurement::{Measurement, Stop},
     workload::{BATCH, Message},
 };
 
@@ -42,6 +42,18 @@ impl Published {
         let messages: u64 = published.iter().map(|each| each.steady).sum();
         let allocations = published.first().map_or(0, |first| first.allocations);
         allocations as f64 / messages.max(1) as f64
+    }
+
+    /// The figures of a run of so many seconds whose results are a time for each message.
+    pub fn measured(published: &[Self], seconds: f64) -> Measurement {
+        let count: u64 = published.iter().map(|each| each.count).sum();
+        Measurement {
+            published: count,
+            seconds,
+            nanos: Some(seconds * 1e9 / count.max(1) as f64),
+            allocations: Self::allocations_per_message(published),
+            ..Measurement::default()
+        }
     }
 }
 

@@ -14,7 +14,7 @@ const FIELDS: &[Field] = &[
     ("lost", |each| Some(each.lost)),
     ("allocations_per_message", |each| Some(each.allocations)),
     ("cores", |each| Some(each.cores)),
-    ("nanoseconds_per_publish", |each| each.nanos),
+    ("nanoseconds_each", |each| each.nanos),
     ("share_of_undisturbed", |each| each.ratio),
     ("lost_by_slow", |each| each.slow_lost),
     ("p50_ns", |each| each.latency.as_ref().map(|latency| latency.p50 as f64)),

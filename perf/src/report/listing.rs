@@ -7,7 +7,7 @@ pub fn render() -> String {
     let star = |default: bool| if default { '*' } else { ' ' };
     let mut text = String::from("rows (* in the default run):\n");
     for row in ROWS {
-        text += &format!("  {} {:<17} {}\n", star(row.default), row.name, row.title);
+        text += &format!("  {} {:<20} {}\n", star(row.default), row.name, row.title);
     }
     text += "\ncontenders:\n";
     for entry in contenders::all() {

@@ -98,12 +98,9 @@ const LATENCY: &[Column] = &[
     ("lost", |row, contender| Some(loss(row, contender))),
 ];
 
-/// Of the row without subscribers.
-const NANOS: &[Column] = &[
-    ("per publish", |_, contender| spread(contender, |each| each.nanos, time)),
-    ALLOCATIONS,
-    REFERENCE,
-];
+/// Of rows where somebody publishes to nobody, publishes and polls in turn, or asks.
+const NANOS: &[Column] =
+    &[("each", |_, contender| spread(contender, |each| each.nanos, time)), ALLOCATIONS, REFERENCE];
 
 /// Of the churn row.
 const RATIO: &[Column] = &[
