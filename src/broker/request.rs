@@ -221,3 +221,34 @@ where
         Err(_) => Err(reply),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::convert;
+    use crate::envelope::MessageEnvelope;
+
+    /// A message that nobody may clone.
+    #[derive(Debug, PartialEq)]
+    struct Unique(u64);
+
+    impl Clone for Unique {
+        fn clone(&self) -> Self {
+            panic!("a reply of the type asked for was cloned")
+        }
+    }
+
+    #[test]
+    fn a_reply_of_the_type_asked_for_is_not_cloned() {
+        let reply = MessageEnvelope::new(Unique(7));
+        let id = reply.metadata.message_id;
+        let converted = convert::<Unique, Unique>(reply).expect("the type asked for");
+        assert_eq!((converted.message, converted.metadata.message_id), (Unique(7), id));
+    }
+
+    #[test]
+    fn a_reply_of_another_type_comes_back() {
+        let back = convert::<u64, u8>(MessageEnvelope::new(256)).expect_err("no u8");
+        assert_eq!(back.message, 256);
+        assert_eq!(convert::<u64, u8>(MessageEnvelope::new(255)).expect("a u8").message, 255);
+    }
+}
