@@ -58,7 +58,9 @@ enum Message {
     Order(Order),
     Trade(Trade),
     /// Whoever gets it has handled all that came before, and passes it on; with the shares that wait in the book.
-    Mark { waiting: u64 },
+    Mark {
+        waiting: u64,
+    },
     Tick,
 }
 
@@ -157,7 +159,9 @@ impl Matcher {
     fn best(&mut self, order: &Order) -> Option<(u64, &mut VecDeque<Order>)> {
         let entry = match order.side {
             Side::Buy => self.asks.iter_mut().next().filter(|(price, _)| **price <= order.price),
-            Side::Sell => self.bids.iter_mut().next_back().filter(|(price, _)| **price >= order.price),
+            Side::Sell => {
+                self.bids.iter_mut().next_back().filter(|(price, _)| **price >= order.price)
+            }
         };
         entry.map(|(price, orders)| (*price, orders))
     }
@@ -337,7 +341,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!((report.dead_letters, report.left()), (0, 0));
 
     let Ledger { accounts, traded, waiting } = ledger;
-    println!("{} traders, {traded} shares traded, {waiting} wait: the books balance", accounts.len());
+    println!(
+        "{} traders, {traded} shares traded, {waiting} wait: the books balance",
+        accounts.len()
+    );
     println!("{} messages were handled, none lost", report.handled);
     Ok(())
 }

@@ -4,7 +4,7 @@ mod counting;
 
 use std::time::Duration;
 
-use counting::allocated;
+use counting::{allocated, allocations};
 use stentor::{
     Actor, ActorContext, ActorSystem, Drain, InMemoryMessageBroker, MessageEnvelope, SystemConfig,
 };
@@ -17,7 +17,11 @@ type Broker = InMemoryMessageBroker<u64>;
 struct Echo;
 
 impl Actor<u64, Broker> for Echo {
-    async fn handle(&mut self, envelope: MessageEnvelope<u64>, ctx: &mut ActorContext<u64, Broker>) {
+    async fn handle(
+        &mut self,
+        envelope: MessageEnvelope<u64>,
+        ctx: &mut ActorContext<u64, Broker>,
+    ) {
         if envelope.metadata.reply_to.is_some() {
             ctx.reply(&envelope, envelope.message).await.unwrap();
         }
@@ -37,6 +41,11 @@ async fn rounds(system: &ActorSystem<u64, Broker>, tells: u64) -> u64 {
         assert_eq!(reply.message, round);
     }
     allocated() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 2_000);
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -210,10 +210,12 @@ impl<M> Mailbox<M> {
     // ===== the actor =====
 
     /// Takes what there is: control first, then all messages (of `DropOldest` one, for the others must stay
-    /// where they can be dropped). Leaves the task's waker if there is nothing.
+    /// where they can be dropped). If there is nothing, lets other tasks run for a few turns, for they may be about
+    /// to send, and whoever sends meanwhile need not wake it; then leaves the task's waker.
     pub(crate) fn poll_take(
         &self,
         hand: &mut VecDeque<MessageEnvelope<M>>,
+        turns: &mut u32,
         cx: &mut Context<'_>,
     ) -> Poll<Taken> {
         let mut inner = self.inner.lock();
@@ -226,17 +228,21 @@ impl<M> Mailbox<M> {
         }
         if inner.queue.is_empty() {
             let room = self.give_room(&mut inner);
-            let taken = if inner.phase == Phase::Draining {
-                Poll::Ready(Taken::Drained)
-            } else {
-                if !inner.reader.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-                    inner.reader = Some(cx.waker().clone());
-                }
-                Poll::Pending
-            };
+            let is_drained = inner.phase == Phase::Draining;
+            let sleeps = !is_drained && *turns == 0;
+            if sleeps && !inner.reader.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                inner.reader = Some(cx.waker().clone());
+            }
             drop(inner);
             wake(room);
-            return taken;
+            if is_drained {
+                return Poll::Ready(Taken::Drained);
+            }
+            if !sleeps {
+                *turns -= 1;
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
         }
         if inner.policy == MailboxPolicy::DropOldest {
             hand.extend(inner.queue.pop_front());
@@ -354,6 +360,10 @@ impl<M> Pusher<'_, M> {
         let held = inner.queue.len() + self.in_hand.load(Ordering::Relaxed);
         if held >= inner.capacity {
             return self.push_full(envelope);
+        }
+        if inner.queue.capacity() == 0 {
+            // An idle actor keeps no more than it needs.
+            inner.queue.reserve_exact(1);
         }
         inner.queue.push_back(envelope);
         inner.high_water = inner.high_water.max(held + 1);
