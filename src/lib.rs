@@ -18,9 +18,9 @@ mod wait;
 pub use actor::{
     Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
     ActorReport, ActorSystem, AskError, Backoff, Budget, ForeignRecipients, HandlingTime,
-    MailboxError, MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause,
-    Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
-    Terminated, TimerHandle,
+    MailboxError, MailboxPolicy, MailboxSender, RouteOn, SendError, SpawnError, SpawnOptions,
+    StopCause, Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport,
+    SystemState, Terminated, TimerHandle,
 };
 #[cfg(feature = "testing")]
 pub use broker::conformance;
