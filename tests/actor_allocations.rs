@@ -28,8 +28,8 @@ impl Actor<u64, Broker> for Echo {
     }
 }
 
-/// What this thread allocates in so many rounds of tells and an ask. It runs the actor, too: the runtime
-/// has no other.
+/// What this thread allocates in so many rounds of tells and an ask. It runs the router and the actor, too: the
+/// runtime has no other.
 async fn rounds(system: &ActorSystem<u64, Broker>, tells: u64) -> u64 {
     let echo = system.registry().lookup("echo").unwrap();
     let before = allocated();

@@ -21,6 +21,7 @@ pub struct SystemConfig {
     /// How many routers share the recipients between them. 1 unless said.
     pub routers: usize,
     /// What the routers run on where the broker is of this process; on any other they are tasks.
+    /// [`RouteOn::Tasks`] unless said.
     pub route_on: RouteOn,
     /// The cores that router threads run on. Wherever the scheduler puts them unless said.
     pub pin: Pin,

@@ -210,12 +210,10 @@ impl<M> Mailbox<M> {
     // ===== the actor =====
 
     /// Takes what there is: control first, then all messages (of `DropOldest` one, for the others must stay
-    /// where they can be dropped). If there is nothing, lets other tasks run for a few turns, for they may be about
-    /// to send, and whoever sends meanwhile need not wake it; then leaves the task's waker.
+    /// where they can be dropped). Leaves the task's waker if there is nothing.
     pub(crate) fn poll_take(
         &self,
         hand: &mut VecDeque<MessageEnvelope<M>>,
-        turns: &mut u32,
         cx: &mut Context<'_>,
     ) -> Poll<Taken> {
         let mut inner = self.inner.lock();
@@ -228,21 +226,17 @@ impl<M> Mailbox<M> {
         }
         if inner.queue.is_empty() {
             let room = self.give_room(&mut inner);
-            let is_drained = inner.phase == Phase::Draining;
-            let sleeps = !is_drained && *turns == 0;
-            if sleeps && !inner.reader.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-                inner.reader = Some(cx.waker().clone());
-            }
+            let taken = if inner.phase == Phase::Draining {
+                Poll::Ready(Taken::Drained)
+            } else {
+                if !inner.reader.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                    inner.reader = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            };
             drop(inner);
             wake(room);
-            if is_drained {
-                return Poll::Ready(Taken::Drained);
-            }
-            if !sleeps {
-                *turns -= 1;
-                cx.waker().wake_by_ref();
-            }
-            return Poll::Pending;
+            return taken;
         }
         if inner.policy == MailboxPolicy::DropOldest {
             hand.extend(inner.queue.pop_front());

@@ -15,9 +15,6 @@ use crate::actor::shared::Shared;
 use crate::broker::{DeadLetterReason, Message, MessageBroker};
 use crate::envelope::MessageEnvelope;
 
-/// So many turns an actor that finds nothing lets others run before it sleeps.
-const TURNS: u32 = 2;
-
 /// Who lives at an address. Dropping it moves out: what is left becomes dead letters, and who waits for the end
 /// is told.
 pub(crate) struct Tenant<M: Message, B: MessageBroker<M>> {
@@ -49,8 +46,7 @@ impl<M: Message, B: MessageBroker<M>> Tenant<M, B> {
     pub(crate) async fn take(&mut self) -> Taken {
         let Self { ctx, hand, .. } = self;
         let Ok(cell) = ctx.shared.registry.cell(ctx.address) else { return Taken::Drained };
-        let mut turns = TURNS;
-        poll_fn(|cx| cell.mailbox.poll_take(hand, &mut turns, cx)).await
+        poll_fn(|cx| cell.mailbox.poll_take(hand, cx)).await
     }
 
     /// Gives up the message in hand.
