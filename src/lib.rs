@@ -22,9 +22,9 @@ mod wait;
 pub use actor::{
     Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
     ActorReport, ActorSystem, AskError, Budget, ForeignRecipients, HandlingTime, MailboxError,
-    MailboxPolicy, MailboxSender, SendError, SpawnError, SpawnOptions, StopCause, Supervision,
-    SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState, Terminated,
-    TimerHandle,
+    MailboxPolicy, MailboxSender, RouteOn, SendError, SpawnError, SpawnOptions, StopCause,
+    Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
+    Terminated, TimerHandle,
 };
 #[cfg(any(feature = "actors", feature = "remote"))]
 pub use backoff::Backoff;

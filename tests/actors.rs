@@ -7,8 +7,8 @@ use std::time::Duration;
 use stentor::{
     Actor, ActorAddress, ActorContext, ActorEventKind, ActorPanic, ActorSystem, AskError, Backoff,
     Budget, DeadLetterReason, Drain, InMemoryMessageBroker, MailboxPolicy, MessageBroker,
-    MessageEnvelope, MessageStream, SendError, SpawnError, SpawnOptions, StopCause, Supervision,
-    SyncActor, SystemConfig, SystemState, Terminated,
+    MessageEnvelope, MessageStream, RouteOn, SendError, SpawnError, SpawnOptions, StopCause,
+    Supervision, SyncActor, SystemConfig, SystemState, Terminated,
 };
 use tokio::sync::{mpsc as tasks, oneshot};
 
@@ -19,8 +19,13 @@ type Broker = InMemoryMessageBroker<u64>;
 type System = ActorSystem<u64, Broker>;
 
 async fn system() -> System {
+    system_on(RouteOn::default()).await
+}
+
+async fn system_on(route_on: RouteOn) -> System {
     let broker = Broker::builder().capacity(256).dead_letters(4096).dead_letter_logs(0).build();
-    ActorSystem::new(SystemConfig::default(), broker).await.unwrap()
+    let config = SystemConfig { route_on, ..SystemConfig::default() };
+    ActorSystem::new(config, broker).await.unwrap()
 }
 
 async fn shut(system: &System) -> Arc<stentor::SystemReport> {
@@ -334,7 +339,12 @@ async fn drop_newest_drop_oldest_and_impatient_backpressure() {
 
 #[tokio::test]
 async fn backpressure_waits_for_room() {
-    let system = system().await;
+    backpressure_waits_for_room_on(RouteOn::Tasks).await;
+    backpressure_waits_for_room_on(RouteOn::Threads).await;
+}
+
+async fn backpressure_waits_for_room_on(route_on: RouteOn) {
+    let system = system_on(route_on).await;
     let (address, release, mut told) = held(&system, 2, MailboxPolicy::Backpressure(LONG)).await;
     for number in 1..=50 {
         system.send(address, number).await.unwrap();
@@ -690,6 +700,7 @@ fn no_task_and_no_thread_is_left() {
     assert!(threads() == 0 || names_before.is_empty());
     runtime.block_on(async {
         let config = SystemConfig { name: "leaky".into(), routers: 2, ..SystemConfig::default() };
+        let config = SystemConfig { route_on: RouteOn::Threads, ..config };
         let broker = Broker::builder().build();
         let system = ActorSystem::new(config, broker).await.unwrap();
         for n in 0..100 {

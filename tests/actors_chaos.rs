@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stentor::{
     Actor, ActorAddress, ActorContext, ActorSystem, Backoff, Budget, Drain, InMemoryMessageBroker,
-    MailboxPolicy, MessageEnvelope, SpawnOptions, Supervision, SystemConfig,
+    MailboxPolicy, MessageEnvelope, RouteOn, SpawnOptions, Supervision, SystemConfig,
 };
 
 type Broker = InMemoryMessageBroker<u64>;
@@ -70,8 +70,14 @@ async fn rage(system: System, seed: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_balance() {
     std::panic::set_hook(Box::new(|_| {}));
+    the_books_balance_on(RouteOn::Tasks).await;
+    the_books_balance_on(RouteOn::Threads).await;
+    let _ = std::panic::take_hook();
+}
+
+async fn the_books_balance_on(route_on: RouteOn) {
     let broker = Broker::builder().capacity(64).dead_letter_logs(0).build();
-    let config = SystemConfig { routers: 2, ..SystemConfig::default() };
+    let config = SystemConfig { routers: 2, route_on, ..SystemConfig::default() };
     let system = ActorSystem::new(config, broker).await.unwrap();
     let raging: Vec<_> = (0..4).map(|seed| tokio::spawn(rage(system.clone(), seed))).collect();
     let mut accepted = 0;
@@ -79,7 +85,6 @@ async fn the_books_balance() {
         accepted += task.await.unwrap();
     }
     let report = system.shutdown(Drain::Within(Duration::from_secs(600))).await;
-    let _ = std::panic::take_hook();
     assert_eq!(report.handled + report.dead_letters, accepted);
     assert_eq!(system.broker().metrics().dead_letters.total(), report.dead_letters);
     assert!(report.handled > 0 && report.dead_letters > 0);

@@ -18,9 +18,11 @@ use crate::wait::strategy::WaitStrategy;
 pub struct SystemConfig {
     /// What its threads are called. `actors` unless said.
     pub name: String,
-    /// How many routers share the recipients between them: pinned threads where the broker is of this
-    /// process, else tasks. 1 unless said.
+    /// How many routers share the recipients between them. 1 unless said.
     pub routers: usize,
+    /// What the routers run on where the broker is of this process; on any other they are tasks.
+    /// [`RouteOn::Tasks`] unless said.
+    pub route_on: RouteOn,
     /// The cores that router threads run on. Wherever the scheduler puts them unless said.
     pub pin: Pin,
     /// What router threads do while there is nothing to route. [`WaitStrategy::Adaptive`] unless said.
@@ -53,6 +55,7 @@ impl Default for SystemConfig {
         Self {
             name: "actors".to_owned(),
             routers: 1,
+            route_on: RouteOn::default(),
             pin: Pin::No,
             wait: WaitStrategy::default(),
             sync_threads: 1,
@@ -80,6 +83,18 @@ impl SystemConfig {
         let zero = at_least_one.into_iter().find(|(_, value)| *value == 0);
         zero.map(|(field, value)| (field, value, "at least 1"))
     }
+}
+
+/// What the routers of a system run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteOn {
+    /// Tasks of tokio's, beside the actors: a message need not go to another thread and back. Something that blocks
+    /// all of its workers keeps messages from being routed.
+    #[default]
+    Tasks,
+    /// Threads of their own, which may be [pinned](SystemConfig::pin).
+    Threads,
 }
 
 /// What a system does with messages whose recipient is not one of its own addresses.

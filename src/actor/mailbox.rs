@@ -355,6 +355,10 @@ impl<M> Pusher<'_, M> {
         if held >= inner.capacity {
             return self.push_full(envelope);
         }
+        if inner.queue.capacity() == 0 {
+            // An idle actor keeps no more than it needs.
+            inner.queue.reserve_exact(1);
+        }
         inner.queue.push_back(envelope);
         inner.high_water = inner.high_water.max(held + 1);
         Pushed::Accepted

@@ -39,7 +39,7 @@ mod tenant;
 mod timer;
 
 pub use self::actor::{Actor, ActorPanic, SyncActor, Terminated};
-pub use self::config::{ForeignRecipients, SystemConfig};
+pub use self::config::{ForeignRecipients, RouteOn, SystemConfig};
 pub use self::context::ActorContext;
 pub use self::error::{AskError, SendError, SpawnError, SystemError};
 pub use self::event::{ActorEvent, ActorEventKind};

@@ -1,5 +1,5 @@
-//! The routers of a system: a pinned [`Router`] on the bus of a broker of this process, tasks on any other's
-//! streams.
+//! The routers of a system: on the bus of a broker of this process tasks, or a pinned [`Router`]; tasks on any
+//! other's streams.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::actor::config::RouteOn;
 use crate::actor::context::Counted;
 use crate::actor::error::SystemError;
 use crate::actor::shard::{Overflow, Shard};
 use crate::actor::shared::Shared;
 use crate::broker::{Message, MessageBroker, MessageStream};
-use crate::bus::Bus;
+use crate::bus::{Bus, Subscriber, TryRecvError};
 use crate::envelope::MessageEnvelope;
-use crate::router::{Drain, OnPanic, Router};
+use crate::router::{OnPanic, Router};
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
 
@@ -24,36 +26,42 @@ use crate::wait::block_on::block_on;
 pub(crate) enum Routing<M> {
     Threads(Router<MessageEnvelope<M>>),
     /// Setting it lets the tasks end once they find nothing more.
-    Tasks(watch::Sender<bool>),
+    Tasks(watch::Sender<bool>, Vec<JoinHandle<()>>),
 }
+
+/// The most messages that a task routes before it lets others run.
+const BATCH: usize = 256;
 
 impl<M: Message> Routing<M> {
     pub(crate) async fn start<B: MessageBroker<M>>(
         shared: &Arc<Shared<M, B>>,
     ) -> Result<Self, SystemError<B::Error>> {
-        if let Some(local) = shared.broker.local() {
+        if let Some(local) = shared.broker.local()
+            && shared.config.route_on == RouteOn::Threads
+        {
             return start_threads(shared, local.bus()).map_err(SystemError::Router);
         }
         let routers = shared.config.routers;
         let (until, _) = watch::channel(false);
+        let mut tasks = Vec::new();
         for index in 0..routers {
-            let stream = shared.broker.subscribe().await.map_err(SystemError::Broker)?;
             let shard = Shard::new(shared, (index, routers));
             let (counted, until) = (Counted::new(shared), until.subscribe());
-            shared.runtime.spawn(async move {
-                let _counted = counted;
-                route_stream(stream, shard, until).await;
+            tasks.push(if let Some(local) = shared.broker.local() {
+                let subscriber = local.bus().subscribe();
+                shared.runtime.spawn(async move {
+                    let _counted = counted;
+                    route_bus(subscriber, shard, until).await;
+                })
+            } else {
+                let stream = shared.broker.subscribe().await.map_err(SystemError::Broker)?;
+                shared.runtime.spawn(async move {
+                    let _counted = counted;
+                    route_stream(stream, shard, until).await;
+                })
             });
         }
-        Ok(Self::Tasks(until))
-    }
-
-    /// Routes what has been published, then ends. Blocks the thread until then.
-    pub(crate) fn end(self) {
-        match self {
-            Self::Threads(router) => drop(router.shutdown(Drain::Yes)),
-            Self::Tasks(until) => drop(until.send(true)),
-        }
+        Ok(Self::Tasks(until, tasks))
     }
 }
 
@@ -82,7 +90,10 @@ fn start_threads<M: Message, B: MessageBroker<M>>(
         };
         let handler = router.handler(format!("mailboxes-{index}")).on_thread(index);
         handler.on_panic(OnPanic::Continue).try_handle_batch(move |batch| {
-            shard.route_batch(batch.iter(), &wait);
+            let mut messages = batch.iter();
+            while let Some(overflow) = shard.route_batch(&mut messages) {
+                wait(&mut shard, overflow);
+            }
             shard.flush();
         })?;
     }
@@ -104,15 +115,54 @@ async fn route_stream<M: Message, B: MessageBroker<M>>(
             received => received,
         });
         let Some(envelope) = received.await else { return };
-        let mut overflow = shard.route_one(envelope);
-        while let Some(waiting) = overflow.take() {
-            shard.flush();
-            let room = poll_fn(|cx| shard.poll_room(&waiting, cx));
-            match timeout(waiting.patience, room).await {
-                Ok(()) => overflow = shard.retry(waiting),
-                Err(_) => shard.give_up(waiting),
-            }
+        if let Some(overflow) = shard.route_one(envelope) {
+            find_room(&mut shard, overflow).await;
         }
         shard.flush();
+    }
+}
+
+/// Routes what is read in place on a bus, until that is closed, or until it is told to end and finds nothing more.
+async fn route_bus<M: Message, B: MessageBroker<M>>(
+    mut subscriber: Subscriber<MessageEnvelope<M>>,
+    mut shard: Shard<M, B>,
+    mut until: watch::Receiver<bool>,
+) {
+    let (mut ends, mut is_over) = (pin!(until.wait_for(|ends| *ends)), false);
+    loop {
+        if !is_over {
+            is_over = poll_fn(|cx| match subscriber.poll_look(cx) {
+                Poll::Pending => ends.as_mut().poll(cx).map(|_| true),
+                Poll::Ready(_) => Poll::Ready(false),
+            })
+            .await;
+        }
+        match subscriber.try_read(BATCH) {
+            Ok(batch) => {
+                let mut messages = batch.iter();
+                while let Some(overflow) = shard.route_batch(&mut messages) {
+                    find_room(&mut shard, overflow).await;
+                }
+                shard.flush();
+            }
+            Err(TryRecvError::Empty) if !is_over => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Waits for room for a message as a task does, and gives up in time.
+async fn find_room<M: Message, B: MessageBroker<M>>(
+    shard: &mut Shard<M, B>,
+    overflow: Overflow<M>,
+) {
+    let mut waiting = Some(overflow);
+    while let Some(overflow) = waiting.take() {
+        shard.flush();
+        let room = poll_fn(|cx| shard.poll_room(&overflow, cx));
+        match timeout(overflow.patience, room).await {
+            Ok(()) => waiting = shard.retry(overflow),
+            Err(_) => shard.give_up(overflow),
+        }
     }
 }

@@ -34,12 +34,11 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
         Self { shared: Arc::clone(shared), share, buries_foreign, woken: Vec::new() }
     }
 
-    /// Routes messages that are read in place; `wait` waits for room.
+    /// Routes messages that are read in place, up to the first that has to wait for room.
     pub(crate) fn route_batch<'m>(
         &mut self,
-        batch: impl Iterator<Item = &'m MessageEnvelope<M>>,
-        mut wait: impl FnMut(&mut Self, Overflow<M>),
-    ) {
+        batch: &mut impl Iterator<Item = &'m MessageEnvelope<M>>,
+    ) -> Option<Overflow<M>> {
         let shared = Arc::clone(&self.shared);
         let mut open: Option<(ActorAddress, Pusher<'_, M>)> = None;
         for message in batch {
@@ -75,13 +74,14 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
                         Some(patience) => {
                             // So that there will be room.
                             self.flush();
-                            wait(self, Overflow { envelope, recipient, patience });
+                            return Some(Overflow { envelope, recipient, patience });
                         }
                     }
                 }
             }
         }
         self.shut(&mut open);
+        None
     }
 
     /// Routes one message; gives it back if it has to wait for room.

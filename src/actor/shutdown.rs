@@ -176,13 +176,23 @@ async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
     }
 }
 
-/// Ends the routers, on a thread of its own where that blocks one. (One of tokio's would live on.)
+/// Has the routers route what was published, and ends them: on a thread of its own where that blocks one. (One of tokio's would live on.)
 async fn end_routing<M: Message>(routing: Routing<M>) {
-    let Routing::Threads(_) = &routing else { return routing.end() };
+    let router = match routing {
+        Routing::Threads(router) => router,
+        Routing::Tasks(until, tasks) => {
+            until.send_replace(true);
+            for task in tasks {
+                // One that has panicked routes no more.
+                let _ = task.await;
+            }
+            return;
+        }
+    };
     let (done, ended) = oneshot::channel::<()>();
     let end = move || {
         let _done = done;
-        routing.end();
+        drop(router.shutdown(Drain::Yes));
     };
     // Where the system gives no thread, the closure is dropped, and with it the router.
     if let Ok(thread) = std::thread::Builder::new().name("actors-end".into()).spawn(end) {
