@@ -14,6 +14,9 @@ mod router;
 mod sync;
 mod wait;
 
+#[cfg(all(stentor_loom, feature = "actors"))]
+#[doc(hidden)]
+pub use actor::model;
 #[cfg(feature = "actors")]
 pub use actor::{
     Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,

@@ -22,6 +22,8 @@ mod gate;
 mod mailbox;
 mod meter;
 mod metrics;
+#[cfg(stentor_loom)]
+pub mod model;
 mod options;
 mod pinned;
 mod registry;
