@@ -28,7 +28,7 @@ pub struct ActorContext<M, B> {
     pub(crate) address: ActorAddress,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) timers: Vec<AbortHandle>,
-    /// It wants to be stopped.
+    /// It is to be stopped, or is ending.
     pub(crate) is_stopping: bool,
 }
 

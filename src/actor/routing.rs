@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::actor::context::Counted;
@@ -48,12 +48,30 @@ impl<M: Message> Routing<M> {
         Ok(Self::Tasks(until))
     }
 
-    /// Routes what has been published, then ends. Blocks the thread until then.
-    pub(crate) fn end(self) {
+    /// Routes what has been published, then ends. Dropped before, ends at once where it can.
+    pub(crate) async fn end(self) {
         match self {
-            Self::Threads(router) => drop(router.shutdown(Drain::Yes)),
-            Self::Tasks(until) => drop(until.send(true)),
+            Self::Threads(router) => end_threads(router).await,
+            Self::Tasks(until) => {
+                until.send_replace(true);
+                until.closed().await;
+            }
         }
+    }
+}
+
+/// Ends router threads, on a thread of its own, for that blocks one. (One of tokio's would live on.)
+async fn end_threads<T: Send + Sync + 'static>(router: Router<T>) {
+    let (done, ended) = oneshot::channel::<()>();
+    let end = move || {
+        let _done = done;
+        drop(router.shutdown(Drain::Yes));
+    };
+    // Where the system gives no thread, the closure is dropped, and with it the router.
+    if let Ok(thread) = std::thread::Builder::new().name("actors-end".into()).spawn(end) {
+        // An error: the sender is dropped, which is the sign.
+        let _ = ended.await;
+        let _ = thread.join();
     }
 }
 
@@ -95,15 +113,28 @@ async fn route_stream<M: Message, B: MessageBroker<M>>(
     mut shard: Shard<M, B>,
     mut until: watch::Receiver<bool>,
 ) {
-    // An error: the system is gone.
+    // The sender is dropped: the system is gone, or in a hurry.
+    let is_over = until.clone();
     let mut ends = pin!(until.wait_for(|ends| *ends));
-    loop {
+    let (mut is_ending, mut found_nothing) = (false, false);
+    while is_over.has_changed().is_ok() {
         let mut receiving = pin!(stream.recv());
         let received = poll_fn(|cx| match receiving.as_mut().poll(cx) {
-            Poll::Pending => ends.as_mut().poll(cx).map(|_| None),
-            received => received,
+            Poll::Pending if is_ending => Poll::Ready(Err(())),
+            Poll::Pending => ends.as_mut().poll(cx).map(|_| Err(())),
+            Poll::Ready(received) => Poll::Ready(Ok(received)),
         });
-        let Some(envelope) = received.await else { return };
+        let envelope = match received.await {
+            Ok(Some(envelope)) => envelope,
+            Err(()) if !found_nothing => {
+                // The stream may only have let others run.
+                (is_ending, found_nothing) = (true, true);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(None) | Err(()) => return,
+        };
+        found_nothing = false;
         let mut overflow = shard.route_one(envelope);
         while let Some(waiting) = overflow.take() {
             shard.flush();
