@@ -25,6 +25,8 @@ pub use actor::{
     Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
     Terminated, TimerHandle,
 };
+#[cfg(all(feature = "actors", feature = "testing"))]
+pub use actor::{DeadLetterProbe, ManualTime, Probe};
 #[cfg(feature = "testing")]
 pub use broker::conformance;
 #[cfg(feature = "broker")]
