@@ -18,6 +18,9 @@ mod router;
 mod sync;
 mod wait;
 
+#[cfg(all(stentor_loom, feature = "actors"))]
+#[doc(hidden)]
+pub use actor::model;
 #[cfg(feature = "actors")]
 pub use actor::{
     Actor, ActorContext, ActorEvent, ActorEventKind, ActorMetrics, ActorPanic, ActorRegistry,
@@ -26,6 +29,8 @@ pub use actor::{
     Supervision, SyncActor, SystemConfig, SystemError, SystemMetrics, SystemReport, SystemState,
     Terminated, TimerHandle,
 };
+#[cfg(all(feature = "actors", feature = "testing"))]
+pub use actor::{DeadLetterProbe, ManualTime, Probe};
 #[cfg(any(feature = "actors", feature = "remote"))]
 pub use backoff::Backoff;
 #[cfg(feature = "testing")]

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use loom::future::block_on;
 use loom::thread::spawn;
-use loom_tests::{broker, model};
+use loom_tests::{broker, model, model_within};
 use stentor::{
-    ActorAddress, BrokerError, CorrelationId, InMemoryMessageBroker, MessageBroker,
-    MessageEnvelope, RequestError,
+    ActorAddress, BrokerError, CorrelationId, DeadLetterReason, InMemoryMessageBroker,
+    MessageBroker, MessageEnvelope, RequestError,
 };
 
 type Broker = InMemoryMessageBroker<u64>;
@@ -158,6 +158,76 @@ fn one_of_two_replies_is_late() {
         assert!(answer == 1 || answer == 2);
         replying.join().unwrap();
         assert_eq!(late(&broker), 1);
+    });
+}
+
+/// Reports a request as a dead letter, on a thread of its own.
+fn bury(broker: &Broker, request: &MessageEnvelope<u64>) -> loom::thread::JoinHandle<()> {
+    let (broker, request) = (broker.clone(), request.clone());
+    spawn(move || broker.report_dead_letter(request, DeadLetterReason::MailboxFull))
+}
+
+#[test]
+fn dead_letter_wakes_its_caller() {
+    model(|| {
+        let broker = broker(1);
+        let question = question();
+        let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+        poll_once!(asking);
+        let burying = bury(&broker, &question);
+        assert!(matches!(block_on(asking), Err(BrokerError::Undeliverable { .. })));
+        burying.join().unwrap();
+        assert_eq!(broker.metrics().requests.pending, 0);
+    });
+}
+
+#[test]
+fn dead_letter_against_reply_and_time_out() {
+    model_within(1, || {
+        let broker = broker(1);
+        let question = question();
+        let is_answered = {
+            let mut asking = pin!(broker.publish_request::<u64>(question.clone(), SHORT));
+            poll_once!(asking);
+            let (burying, replying) = (bury(&broker, &question), reply(&broker, &question, 1));
+            let is_answered = match block_on(asking) {
+                Ok(answer) => answer.is_some(),
+                Err(error) => {
+                    assert!(matches!(error, BrokerError::Undeliverable { .. }));
+                    false
+                }
+            };
+            burying.join().unwrap();
+            replying.join().unwrap();
+            is_answered
+        };
+        // The reply is heard, or late; the request is a dead letter in any case.
+        assert_eq!(late(&broker), u64::from(!is_answered));
+        assert_eq!(broker.metrics().dead_letters.mailbox_full, 1);
+        expect_room(&broker);
+    });
+}
+
+#[test]
+fn dead_letter_never_ends_the_next_request() {
+    model(|| {
+        let broker = broker(1);
+        let (first, second) = (question(), question());
+        let burying = {
+            let mut asking = pin!(broker.publish_request::<u64>(first.clone(), LONG));
+            poll_once!(asking);
+            bury(&broker, &first)
+        };
+        let mut asking = pin!(broker.publish_request::<u64>(second.clone(), LONG));
+        let polled = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let std::task::Poll::Ready(polled) = polled {
+            // The reason is just being moved into the only place.
+            assert!(matches!(polled, Err(BrokerError::TooManyRequests { limit: 1, .. })));
+            return burying.join().unwrap();
+        }
+        broker.publish_blocking(second.reply(2)).unwrap();
+        assert_eq!(block_on(asking).unwrap().unwrap().message, 2);
+        burying.join().unwrap();
     });
 }
 

@@ -39,7 +39,8 @@ pub trait Actor<M, B>: Send + 'static {
         ready(())
     }
 
-    /// Called after the last message, unless the actor has panicked.
+    /// Called after the last message, unless the actor has panicked: also not if it is told to stop before
+    /// another has been put in its place.
     fn on_stop(&mut self, ctx: &mut ActorContext<M, B>) -> impl Future<Output = ()> + Send {
         let _ = ctx;
         ready(())

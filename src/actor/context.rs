@@ -1,11 +1,12 @@
 //! What an actor is handed with each message.
 
 use std::fmt;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::actor::actor::{Actor, SyncActor, Synchronous, Terminated};
 use crate::actor::error::{AskError, SendError, SpawnError};
@@ -28,7 +29,7 @@ pub struct ActorContext<M, B> {
     pub(crate) address: ActorAddress,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) timers: Vec<AbortHandle>,
-    /// It wants to be stopped.
+    /// It is to be stopped, or is ending.
     pub(crate) is_stopping: bool,
 }
 
@@ -171,8 +172,9 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
         message: M,
     ) -> TimerHandle {
         let (shared, sender) = (Arc::clone(&self.shared), self.address);
+        let due = Instant::now().checked_add(delay);
         self.time(async move {
-            tokio::time::sleep(delay).await;
+            until(due).await;
             // What the system does not take any more is not sent.
             let _ = shared.send(Some(sender), recipient, message).await;
         })
@@ -192,8 +194,10 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
     ) -> TimerHandle {
         assert!(!period.is_zero(), "a period of 0: expected some time");
         let (shared, sender) = (Arc::clone(&self.shared), self.address);
+        let due = Instant::now().checked_add(period);
         self.time(async move {
-            let mut ticks = interval_at(Instant::now() + period, period);
+            let Some(first) = due else { return };
+            let mut ticks = interval_at(first, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             loop {
                 ticks.tick().await;
@@ -254,6 +258,14 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
     ) -> Result<ActorAddress, SpawnError> {
         let options = options.sync();
         spawn(&self.shared, options, Some(self.address), move || Some(Synchronous(make())))
+    }
+}
+
+/// Waits until then; if that is never, for ever.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
     }
 }
 

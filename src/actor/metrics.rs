@@ -20,6 +20,8 @@ pub struct SystemMetrics {
     pub handled: u64,
     /// Messages that this system has made dead letters of.
     pub dead_letters: u64,
+    /// Messages whose `Clone` panicked on the way to their mailbox: nobody has got them, not even as dead letters.
+    pub clone_panics: u64,
     /// The living actors.
     pub actors: Vec<ActorMetrics>,
 }

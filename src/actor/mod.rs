@@ -10,6 +10,7 @@
 //! | `shard`, `routing` | from the broker to the mailboxes |
 //! | `tenant`, `run`, `supervision`, `timer`, `pinned` | an actor's life |
 //! | `shared`, `system`, `shutdown` | the system itself |
+//! | `probe` | the test kit |
 //! | `error`, `event`, `meter`, `metrics`, `report` | what people get to see of it |
 
 #[expect(clippy::module_inception, reason = "the trait is what this floor is named after")]
@@ -22,8 +23,12 @@ mod gate;
 mod mailbox;
 mod meter;
 mod metrics;
+#[cfg(stentor_loom)]
+pub mod model;
 mod options;
 mod pinned;
+#[cfg(feature = "testing")]
+mod probe;
 mod registry;
 mod report;
 mod routing;
@@ -46,6 +51,8 @@ pub use self::event::{ActorEvent, ActorEventKind};
 pub use self::mailbox::MailboxPolicy;
 pub use self::metrics::{ActorMetrics, HandlingTime, SystemMetrics};
 pub use self::options::{Budget, SpawnOptions, Supervision};
+#[cfg(feature = "testing")]
+pub use self::probe::{DeadLetterProbe, ManualTime, Probe};
 pub use self::registry::ActorRegistry;
 pub use self::report::{ActorReport, StopCause, SystemReport};
 pub use self::sender::{MailboxError, MailboxSender};

@@ -288,7 +288,7 @@ impl<M> ActorRegistry<M> {
         if let Some(name) = &name {
             ledger.names.insert(Arc::clone(name), address);
         }
-        drop(ledger);
+        // All this with the ledger locked, so that whoever finds the name, or the address, finds its mailbox open.
         *cell.life.lock() = Life { tenancy, name, parent, ..Life::default() };
         cell.meter.reset();
         cell.mailbox.open(tenancy, capacity, policy);

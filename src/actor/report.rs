@@ -53,6 +53,8 @@ pub struct SystemReport {
     pub handled: u64,
     /// Messages that the system has made dead letters of, from its beginning to its end.
     pub dead_letters: u64,
+    /// Messages whose `Clone` panicked on the way to their mailbox: nobody has got them, not even as dead letters.
+    pub clone_panics: u64,
 }
 
 impl SystemReport {

@@ -6,8 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::actor::config::RouteOn;
@@ -18,7 +17,7 @@ use crate::actor::shared::Shared;
 use crate::broker::{Message, MessageBroker, MessageStream};
 use crate::bus::{Bus, Subscriber, TryRecvError};
 use crate::envelope::MessageEnvelope;
-use crate::router::{OnPanic, Router};
+use crate::router::{Drain, OnPanic, Router};
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
 
@@ -26,7 +25,7 @@ use crate::wait::block_on::block_on;
 pub(crate) enum Routing<M> {
     Threads(Router<MessageEnvelope<M>>),
     /// Setting it lets the tasks end once they find nothing more.
-    Tasks(watch::Sender<bool>, Vec<JoinHandle<()>>),
+    Tasks(watch::Sender<bool>),
 }
 
 /// The most messages that a task routes before it lets others run.
@@ -43,25 +42,50 @@ impl<M: Message> Routing<M> {
         }
         let routers = shared.config.routers;
         let (until, _) = watch::channel(false);
-        let mut tasks = Vec::new();
         for index in 0..routers {
             let shard = Shard::new(shared, (index, routers));
             let (counted, until) = (Counted::new(shared), until.subscribe());
-            tasks.push(if let Some(local) = shared.broker.local() {
+            if let Some(local) = shared.broker.local() {
                 let subscriber = local.bus().subscribe();
                 shared.runtime.spawn(async move {
                     let _counted = counted;
                     route_bus(subscriber, shard, until).await;
-                })
+                });
             } else {
                 let stream = shared.broker.subscribe().await.map_err(SystemError::Broker)?;
                 shared.runtime.spawn(async move {
                     let _counted = counted;
                     route_stream(stream, shard, until).await;
-                })
-            });
+                });
+            }
         }
-        Ok(Self::Tasks(until, tasks))
+        Ok(Self::Tasks(until))
+    }
+
+    /// Routes what has been published, then ends. Dropped before, ends at once where it can.
+    pub(crate) async fn end(self) {
+        match self {
+            Self::Threads(router) => end_threads(router).await,
+            Self::Tasks(until) => {
+                until.send_replace(true);
+                until.closed().await;
+            }
+        }
+    }
+}
+
+/// Ends router threads, on a thread of its own, for that blocks one. (One of tokio's would live on.)
+async fn end_threads<T: Send + Sync + 'static>(router: Router<T>) {
+    let (done, ended) = oneshot::channel::<()>();
+    let end = move || {
+        let _done = done;
+        drop(router.shutdown(Drain::Yes));
+    };
+    // Where the system gives no thread, the closure is dropped, and with it the router.
+    if let Ok(thread) = std::thread::Builder::new().name("actors-end".into()).spawn(end) {
+        // An error: the sender is dropped, which is the sign.
+        let _ = ended.await;
+        let _ = thread.join();
     }
 }
 
@@ -106,15 +130,28 @@ async fn route_stream<M: Message, B: MessageBroker<M>>(
     mut shard: Shard<M, B>,
     mut until: watch::Receiver<bool>,
 ) {
-    // An error: the system is gone.
+    // The sender is dropped: the system is gone, or in a hurry.
+    let is_over = until.clone();
     let mut ends = pin!(until.wait_for(|ends| *ends));
-    loop {
+    let (mut is_ending, mut found_nothing) = (false, false);
+    while is_over.has_changed().is_ok() {
         let mut receiving = pin!(stream.recv());
         let received = poll_fn(|cx| match receiving.as_mut().poll(cx) {
-            Poll::Pending => ends.as_mut().poll(cx).map(|_| None),
-            received => received,
+            Poll::Pending if is_ending => Poll::Ready(Err(())),
+            Poll::Pending => ends.as_mut().poll(cx).map(|_| Err(())),
+            Poll::Ready(received) => Poll::Ready(Ok(received)),
         });
-        let Some(envelope) = received.await else { return };
+        let envelope = match received.await {
+            Ok(Some(envelope)) => envelope,
+            Err(()) if !found_nothing => {
+                // The stream may only have let others run.
+                (is_ending, found_nothing) = (true, true);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(None) | Err(()) => return,
+        };
+        found_nothing = false;
         if let Some(overflow) = shard.route_one(envelope) {
             find_room(&mut shard, overflow).await;
         }

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use crate::actor::actor::{Actor, ActorPanic};
@@ -34,35 +34,14 @@ impl From<Box<dyn Any + Send>> for Fault {
     }
 }
 
-/// Calls what gives a future, and catches its panic.
-fn begin<F>(call: impl FnOnce() -> F) -> Result<F, Fault> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(Fault::from)
-}
-
-/// Polls a future, and catches its panic.
-fn poll_caught(
-    future: Pin<&mut impl Future<Output = ()>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Fault>> {
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload.into())),
-    }
-}
-
-/// Calls a method of an actor, and catches its panic. (A macro, for a function would keep a second place for the
-/// message.)
-macro_rules! caught {
-    ($from:expr, $tenant:expr, |$actor:ident, $ctx:ident| $call:expr) => {{
-        let ($actor, $ctx) = (&mut *$from, &mut $tenant.ctx);
-        match begin(move || $call) {
-            Err(fault) => Err(fault),
-            Ok(future) => {
-                let mut future = pin!(future);
-                poll_fn(|cx| poll_caught(future.as_mut(), cx)).await
-            }
-        }
-    }};
+/// Polls a future to its end, and catches its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Fault> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or_else(|payload| Poll::Ready(Err(payload.into())), |polled| polled.map(Ok))
+    })
+    .await
 }
 
 /// Runs an actor to its end. `make` gives the first and, if it is restarted, the next ones.
@@ -88,7 +67,8 @@ pub(crate) async fn run<A, M, B>(
         };
         let since = Instant::now();
         match supervisor.judge() {
-            Verdict::RestartAfter(wait) => {
+            // One that is to end anyway is not restarted.
+            Verdict::RestartAfter(wait) if !tenant.ctx.is_stopping => {
                 if !keep_mailbox {
                     tenant.bury_all(&DeadLetterReason::Panicked);
                 }
@@ -118,7 +98,7 @@ where
     M: Message,
     B: MessageBroker<M>,
 {
-    match begin(make) {
+    match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
         Ok(Some(actor)) => serve_and_mourn(actor, tenant).await,
         Ok(None) => Ok(StopCause::Panicked),
         Err(fault) => {
@@ -144,17 +124,24 @@ where
     M: Message,
     B: MessageBroker<M>,
 {
-    let ended = serve(&mut actor, tenant).await;
+    // Whatever panics meanwhile: the actor, or the messages' `Clone` and `Drop`.
+    let ended = caught(serve(&mut actor, tenant)).await.and_then(|ended| ended);
     if let Err(fault) = &ended {
+        if std::mem::take(&mut tenant.is_handling) {
+            tenant.bury_first(DeadLetterReason::Panicked);
+        }
         let panic = note(tenant, fault);
         // A panic about a panic is one too many.
-        let panic = &panic;
-        let _ = caught!(&mut actor, tenant, |actor, ctx| actor.on_panic(panic, ctx));
+        let _ = caught(async { actor.on_panic(&panic, &mut tenant.ctx).await }).await;
     }
     // Its `Drop` is user code, too.
     match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-        Ok(()) => ended,
-        Err(payload) => ended.and(Err(payload.into())),
+        Err(payload) if ended.is_ok() => {
+            let fault = payload.into();
+            note(tenant, &fault);
+            Err(fault)
+        }
+        _ => ended,
     }
 }
 
@@ -164,34 +151,31 @@ where
     M: Message,
     B: MessageBroker<M>,
 {
-    caught!(actor, tenant, |actor, ctx| actor.on_start(ctx))?;
+    actor.on_start(&mut tenant.ctx).await;
     let mut budget = tenant.shared().config.budget;
     let cause = loop {
         if tenant.ctx.is_stopping {
             break StopCause::Stopped;
         }
         match tenant.take().await {
-            Taken::Messages => handle_hand(actor, tenant, &mut budget).await?,
+            Taken::Messages => handle_hand(actor, tenant, &mut budget).await,
             Taken::Drained => break StopCause::Drained,
             Taken::Control(Control::Stop) => break StopCause::Stopped,
             Taken::Control(Control::Terminated(terminated)) => {
-                caught!(actor, tenant, |actor, ctx| actor.on_terminated(terminated, ctx))?;
+                actor.on_terminated(terminated, &mut tenant.ctx).await;
             }
             Taken::Control(Control::Escalated(child, message)) => {
                 return Err(Fault { message, child: Some(child) });
             }
         }
     };
-    caught!(actor, tenant, |actor, ctx| actor.on_stop(ctx))?;
+    tenant.ctx.is_stopping = true;
+    actor.on_stop(&mut tenant.ctx).await;
     Ok(cause)
 }
 
 /// Handles the messages in hand, until there are none or there is something else to do.
-async fn handle_hand<A, M, B>(
-    actor: &mut A,
-    tenant: &mut Tenant<M, B>,
-    budget: &mut u32,
-) -> Result<(), Fault>
+async fn handle_hand<A, M, B>(actor: &mut A, tenant: &mut Tenant<M, B>, budget: &mut u32)
 where
     A: Actor<M, B>,
     M: Message,
@@ -200,7 +184,7 @@ where
     let mut is_first = true;
     while let Some(next) = tenant.hand.front() {
         let left = tenant.hand.len() - 1;
-        let Some(cell) = tenant.cell() else { return Ok(()) };
+        let Some(cell) = tenant.cell() else { return };
         cell.mailbox.begin(left);
         if next.metadata.is_expired() {
             tenant.bury_first(DeadLetterReason::Expired);
@@ -208,22 +192,18 @@ where
         }
         let since = std::mem::take(&mut is_first).then(Instant::now);
         // The one in hand stays there until it is handled, should the actor panic or its task be dropped.
-        let handled = {
-            let envelope = next.clone();
-            caught!(actor, tenant, |actor, ctx| actor.handle(envelope, ctx))
-        };
-        if let Err(fault) = handled {
-            tenant.bury_first(DeadLetterReason::Panicked);
-            return Err(fault);
-        }
-        tenant.hand.pop_front();
-        let Some(cell) = tenant.cell() else { return Ok(()) };
+        tenant.is_handling = true;
+        actor.handle(next.clone(), &mut tenant.ctx).await;
+        tenant.is_handling = false;
+        let handled = tenant.hand.pop_front();
+        let Some(cell) = tenant.cell() else { return };
         cell.meter.handled();
+        drop(handled);
         if let Some(since) = since {
             cell.meter.took(since.elapsed());
         }
         if tenant.ctx.is_stopping || cell.mailbox.has_control() {
-            return Ok(());
+            return;
         }
         *budget -= 1;
         if *budget == 0 {
@@ -231,5 +211,4 @@ where
             tokio::task::yield_now().await;
         }
     }
-    Ok(())
 }

@@ -59,7 +59,10 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
             }
             let Some((recipient, pusher)) = &mut open else { continue };
             let recipient = *recipient;
-            let Some(copy) = copy(message) else { continue };
+            let Some(copy) = copy(message) else {
+                shared.clone_panics.add(1);
+                continue;
+            };
             match pusher.push(copy) {
                 Pushed::Accepted => {}
                 Pushed::Evicted(oldest) => {
@@ -151,7 +154,12 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
         match metadata.recipient {
             Some(address) if self.shared.registry.is_own(address) => {
                 let is_mine = spread(address) % self.share.1 == self.share.0;
-                (is_mine && !self.shared.registry.is_asks(address)).then_some(address)
+                let is_asks = self.shared.registry.is_asks(address);
+                // The broker brings replies to their requests, and buries those that are late.
+                if is_mine && is_asks && metadata.correlation_id.is_none() {
+                    self.bury(envelope, DeadLetterReason::UnknownRecipient);
+                }
+                (is_mine && !is_asks).then_some(address)
             }
             other => {
                 let is_reply = metadata.correlation_id.is_some() && metadata.reply_to.is_none();
@@ -170,8 +178,9 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
 
     #[cold]
     fn bury(&self, envelope: &MessageEnvelope<M>, reason: DeadLetterReason) {
-        if let Some(copy) = copy(envelope) {
-            self.shared.bury(copy, reason);
+        match copy(envelope) {
+            Some(copy) => self.shared.bury(copy, reason),
+            None => self.shared.clone_panics.add(1),
         }
     }
 }
@@ -179,9 +188,5 @@ impl<M: Message, B: MessageBroker<M>> Shard<M, B> {
 /// A copy of a message; `None` if its `Clone` panics, so that the others of its batch still arrive.
 #[inline(always)]
 fn copy<M: Clone>(message: &MessageEnvelope<M>) -> Option<MessageEnvelope<M>> {
-    if std::mem::needs_drop::<M>() {
-        catch_unwind(AssertUnwindSafe(|| message.clone())).map_err(std::mem::forget).ok()
-    } else {
-        Some(message.clone())
-    }
+    catch_unwind(AssertUnwindSafe(|| message.clone())).map_err(std::mem::forget).ok()
 }

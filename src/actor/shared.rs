@@ -1,5 +1,6 @@
 //! What a system, its actors and its routers share.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -32,6 +33,8 @@ pub(crate) struct Shared<M, B> {
     /// Where the broker has no dead letters.
     pub(crate) dead_letters: Option<DeadLetters<M>>,
     pub(crate) buried: Counter,
+    /// Messages that could not be copied to their mailbox.
+    pub(crate) clone_panics: Counter,
     pub(crate) spawned: Counter,
     /// Messages handled by actors that have ended.
     pub(crate) handled: Counter,
@@ -56,6 +59,7 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
             events,
             dead_letters,
             buried: Counter::default(),
+            clone_panics: Counter::default(),
             spawned: Counter::default(),
             handled: Counter::default(),
             broker,
@@ -78,15 +82,17 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
 
     // ===== telling =====
 
-    /// A message that nobody will handle. Runs hooks: hold no lock.
+    /// A message that nobody will handle. Runs hooks: hold no lock. A panic of theirs, or of the message's own
+    /// code, is not passed on: there may be more to bury.
     #[cold]
     pub(crate) fn bury(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
         self.buried.add(1);
-        match (self.broker.local(), &self.dead_letters) {
+        let bury = || match (self.broker.local(), &self.dead_letters) {
             (Some(local), _) => local.report_dead_letter(envelope, reason),
             (None, Some(own)) => own.bury(envelope, reason),
             (None, None) => {}
-        }
+        };
+        let _ = catch_unwind(AssertUnwindSafe(bury)).map_err(std::mem::forget);
     }
 
     pub(crate) fn tell(&self, address: ActorAddress, name: Option<Arc<str>>, kind: ActorEventKind) {

@@ -41,11 +41,11 @@ impl<M: Message, B: MessageBroker<M>> Owner<M, B> {
     pub(crate) async fn shut_down(&self, drain: Drain) -> Arc<SystemReport> {
         let routing = self.routing.lock().take();
         if let Some(routing) = routing {
-            let (shared, report) = (Arc::clone(&self.shared), self.report.clone());
+            let (shared, reporting) = (Arc::clone(&self.shared), Reporting(self.report.clone()));
             self.shared.state.send_replace(SystemState::ShuttingDown);
             self.shared.runtime.spawn(async move {
                 let ended = Ending { shared, actors: Vec::new() }.run(routing, drain).await;
-                report.send_replace(Some(Arc::new(ended)));
+                reporting.0.send_replace(Some(Arc::new(ended)));
             });
         }
         let mut reports = self.report.subscribe();
@@ -54,16 +54,30 @@ impl<M: Message, B: MessageBroker<M>> Owner<M, B> {
     }
 }
 
+/// Reports in any case: the runtime may drop its tasks before it is shut down.
+struct Reporting(watch::Sender<Option<Arc<SystemReport>>>);
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|report| {
+            let is_missing = report.is_none();
+            report.get_or_insert_default();
+            is_missing
+        });
+    }
+}
+
 impl<M: Message, B: MessageBroker<M>> Drop for Owner<M, B> {
     fn drop(&mut self) {
         let Some(routing) = self.routing.lock().take() else { return };
         let shared = &self.shared;
         shared.gate.close();
+        // First: an actor that is being spawned finds it, or is found.
+        shared.state.send_replace(SystemState::Stopped);
         stop_all(shared);
         // Waits for the batch that a router thread is in, for a moment: its mailboxes are closed.
         drop(routing);
         shared.crew.end(false);
-        shared.state.send_replace(SystemState::Stopped);
     }
 }
 
@@ -126,21 +140,31 @@ impl<M: Message, B: MessageBroker<M>> Ending<M, B> {
     async fn drain(&self, routing: Routing<M>, limit: Option<Duration>) -> bool {
         let shared = &self.shared;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let routed = async {
-            shared.gate.emptied().await;
-            end_routing(routing).await;
-        };
-        let mut routed = std::pin::pin!(routed);
-        if within(deadline, routed.as_mut()).await.is_none() {
+        if within(deadline, shared.gate.emptied()).await.is_none() {
             stop_all(shared);
-            routed.await;
+            // Who waits for an actor has been told now; others may wait for somebody else.
+            let _ = timeout(shared.config.farewell, shared.gate.emptied()).await;
         }
+        self.end_routing(routing, deadline).await;
         shared.registry.addresses().into_iter().for_each(|address| drain(shared, address));
         if within(deadline, shared.tasks.all_ended()).await.is_some() {
             return true;
         }
         stop_all(shared);
         timeout(shared.config.farewell, shared.tasks.all_ended()).await.is_ok()
+    }
+
+    /// Routes what there is, and ends the routers.
+    async fn end_routing(&self, routing: Routing<M>, deadline: Option<Instant>) {
+        let shared = &self.shared;
+        // A stream may never be empty; router threads end, for they find closed mailboxes.
+        let may_go_on = matches!(routing, Routing::Tasks(_));
+        let mut routed = std::pin::pin!(routing.end());
+        if within(deadline, routed.as_mut()).await.is_none() {
+            stop_all(shared);
+            let farewell = may_go_on.then(|| Instant::now() + shared.config.farewell);
+            within(farewell, routed).await;
+        }
     }
 
     fn report(&mut self) -> SystemReport {
@@ -152,7 +176,8 @@ impl<M: Message, B: MessageBroker<M>> Ending<M, B> {
         actors.sort_by_key(|actor| actor.address);
         let stuck = actors.iter().filter(|actor| actor.cause == StopCause::Stuck);
         let handled = shared.handled.get() + stuck.map(|actor| actor.handled).sum::<u64>();
-        SystemReport { actors, handled, dead_letters: shared.buried.get() }
+        let (dead_letters, clone_panics) = (shared.buried.get(), shared.clone_panics.get());
+        SystemReport { actors, handled, dead_letters, clone_panics }
     }
 }
 
@@ -173,31 +198,5 @@ async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
     match deadline {
         Some(deadline) => timeout_at(deadline, future).await.ok(),
         None => Some(future.await),
-    }
-}
-
-/// Has the routers route what was published, and ends them: on a thread of its own where that blocks one. (One of tokio's would live on.)
-async fn end_routing<M: Message>(routing: Routing<M>) {
-    let router = match routing {
-        Routing::Threads(router) => router,
-        Routing::Tasks(until, tasks) => {
-            until.send_replace(true);
-            for task in tasks {
-                // One that has panicked routes no more.
-                let _ = task.await;
-            }
-            return;
-        }
-    };
-    let (done, ended) = oneshot::channel::<()>();
-    let end = move || {
-        let _done = done;
-        drop(router.shutdown(Drain::Yes));
-    };
-    // Where the system gives no thread, the closure is dropped, and with it the router.
-    if let Ok(thread) = std::thread::Builder::new().name("actors-end".into()).spawn(end) {
-        // An error: the sender is dropped, which is the sign.
-        let _ = ended.await;
-        let _ = thread.join();
     }
 }

@@ -296,6 +296,7 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
             spawned: shared.spawned.get(),
             handled: shared.handled.get() + actors.iter().map(|actor| actor.handled).sum::<u64>(),
             dead_letters: shared.buried.get(),
+            clone_panics: shared.clone_panics.get(),
             actors,
         }
     }
@@ -308,7 +309,9 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
     /// are dropped in the middle of their handlers; with [`Drain::No`], at once.
     ///
     /// While it drains, replies to requests still reach their callers. Requests that wait for their reply are
-    /// waited for. Called again, or by several at a time, all get the same report. The broker goes on.
+    /// waited for; when the time is over, for the [farewell](SystemConfig::farewell) more, as are sends that wait for
+    /// room on the broker: one that finds it still later is routed to nobody. An actor that waits for the shutdown
+    /// of its own system in a handler waits for itself. Called again, or by several at a time, all get the same report. The broker goes on.
     ///
     /// # Cancel safety
     /// Once begun, it goes on also if the future is dropped.
@@ -352,6 +355,10 @@ where
     }
     let task = runtime.spawn(run(tenant, make, supervision, keep_mailbox));
     shared.registry.life(address, |life| life.task = Some(task.abort_handle()));
+    if shared.state() == SystemState::Stopped {
+        // The last handle was dropped meanwhile, and may not have found this actor.
+        shared.registry.tell(address, Control::Stop);
+    }
     Ok(address)
 }
 

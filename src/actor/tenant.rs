@@ -21,6 +21,8 @@ pub(crate) struct Tenant<M: Message, B: MessageBroker<M>> {
     pub(crate) ctx: ActorContext<M, B>,
     /// Messages taken from the mailbox. The first may be the one that is being handled.
     pub(crate) hand: VecDeque<MessageEnvelope<M>>,
+    /// The first in hand is being handled.
+    pub(crate) is_handling: bool,
     /// Why it ends, should it end now.
     pub(crate) cause: StopCause,
     /// The panic that its parent is to hear of.
@@ -30,7 +32,8 @@ pub(crate) struct Tenant<M: Message, B: MessageBroker<M>> {
 impl<M: Message, B: MessageBroker<M>> Tenant<M, B> {
     pub(crate) fn new(ctx: ActorContext<M, B>) -> Self {
         ctx.shared.tasks.begin();
-        Self { ctx, hand: VecDeque::new(), cause: StopCause::Dropped, escalates: None }
+        let (hand, cause) = (VecDeque::new(), StopCause::Dropped);
+        Self { ctx, hand, is_handling: false, cause, escalates: None }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<M, B>> {
@@ -106,8 +109,12 @@ impl<M: Message, B: MessageBroker<M>> Tenant<M, B> {
         let hand = std::mem::take(&mut self.hand);
         report.left = (hand.len() + mail.len()) as u64;
         shared.handled.add(report.handled);
+        let reason = match self.cause {
+            StopCause::Panicked => DeadLetterReason::Panicked,
+            _ => DeadLetterReason::MailboxClosed,
+        };
         for envelope in hand.into_iter().chain(mail) {
-            shared.bury(envelope, DeadLetterReason::MailboxClosed);
+            shared.bury(envelope, reason.clone());
         }
         for child in life.children {
             shared.registry.tell(child, Control::Stop);
