@@ -28,7 +28,7 @@ pub(crate) enum Routing<M> {
     Tasks(watch::Sender<bool>),
 }
 
-/// The most messages that a task routes before it lets others run.
+/// The most messages that a task reads at a time.
 const BATCH: usize = 256;
 
 impl<M: Message> Routing<M> {
