@@ -131,8 +131,11 @@ impl<M: Message, B: MessageBroker<M>> Ending<M, B> {
         for address in self.shared.registry.addresses() {
             let (waiter, ended) = oneshot::channel();
             let watcher = Watcher::Waiter(waiter);
-            self.shared.registry.life(address, |life| life.watchers.push(watcher));
-            self.actors.push((address, ended));
+            // One that has moved out meanwhile is counted already.
+            let lives = self.shared.registry.life(address, |life| life.watchers.push(watcher));
+            if lives.is_some() {
+                self.actors.push((address, ended));
+            }
         }
     }
 
