@@ -23,6 +23,9 @@ pub(crate) enum Answer<M> {
     /// Nobody will handle the request.
     Undeliverable(DeadLetterReason),
     TimedOut,
+    /// Nobody is there who could reply.
+    #[cfg(feature = "remote")]
+    Nobody,
     Closed,
 }
 

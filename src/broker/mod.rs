@@ -24,6 +24,8 @@ mod stream;
 pub(crate) mod subscription;
 mod timer;
 
+#[cfg(feature = "remote")]
+pub(crate) use self::asking::Answer;
 pub use self::broker::{Message, MessageBroker};
 pub use self::builder::{BrokerBuilder, SubscribeOptions};
 pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
@@ -36,7 +38,9 @@ pub use self::local::LocalBroker;
 pub use self::memory::InMemoryMessageBroker;
 pub use self::metrics::{BrokerMetrics, RequestMetrics};
 pub use self::mock::MockMessageBroker;
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub(crate) use self::request::as_published;
 #[cfg(feature = "remote")]
-pub(crate) use self::request::convert;
+pub(crate) use self::request::as_requested;
 pub use self::request::{PendingRequest, RequestError};
 pub use self::stream::MessageStream;

@@ -122,7 +122,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if self.bus().subscribers() == 0 {
             return Err(self.without_subscribers(envelope));
         }
-        conclude(self.ask(&envelope, timeout).await, envelope)
+        as_requested(self.ask(&envelope, timeout).await, envelope)
     }
 
     /// As [`request`](Self::request), for a thread.
@@ -140,7 +140,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if self.bus().subscribers() == 0 {
             return Err(self.without_subscribers(envelope));
         }
-        conclude(self.ask_blocking(&envelope, timeout), envelope)
+        as_requested(self.ask_blocking(&envelope, timeout), envelope)
     }
 
     /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
@@ -170,17 +170,33 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if envelope.metadata.correlation_id.is_none() {
             return Err(BrokerError::MissingCorrelationId(envelope));
         }
-        match self.ask(&envelope, timeout).await? {
-            Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
-            Answer::Undeliverable(reason) => Err(BrokerError::Undeliverable { envelope, reason }),
-            Answer::TimedOut => Ok(None),
-            Answer::Closed => Err(BrokerError::Closed(envelope)),
-        }
+        as_published(self.ask(&envelope, timeout).await, envelope)
     }
 }
 
-/// The answer of a request, as its caller wants it.
-fn conclude<M, R>(
+/// An answer as [`MessageBroker::publish_request`](crate::MessageBroker::publish_request) gives it.
+pub(crate) fn as_published<M, R>(
+    asked: Result<Answer<M>, BrokerError<M>>,
+    request: MessageEnvelope<M>,
+) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+where
+    M: Message,
+    R: Message + TryFrom<M>,
+{
+    match asked? {
+        Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
+        Answer::Undeliverable(reason) => {
+            Err(BrokerError::Undeliverable { envelope: request, reason })
+        }
+        Answer::TimedOut => Ok(None),
+        #[cfg(feature = "remote")]
+        Answer::Nobody => Err(BrokerError::NoSubscribers(request)),
+        Answer::Closed => Err(BrokerError::Closed(request)),
+    }
+}
+
+/// An answer as `request` gives it.
+pub(crate) fn as_requested<M, R>(
     asked: Result<Answer<M>, BrokerError<M>>,
     request: MessageEnvelope<M>,
 ) -> Result<MessageEnvelope<R>, RequestError<M>>
@@ -194,6 +210,8 @@ where
             Err(RequestError::Undeliverable { envelope: request, reason })
         }
         Ok(Answer::TimedOut) => Err(RequestError::TimedOut(request)),
+        #[cfg(feature = "remote")]
+        Ok(Answer::Nobody) => Err(RequestError::NoSubscribers(request)),
         Ok(Answer::Closed) => Err(RequestError::Closed(request)),
         Err(BrokerError::Closed(request)) => Err(RequestError::Closed(request)),
         Err(error) => Err(RequestError::NotPublished(error)),
@@ -201,9 +219,7 @@ where
 }
 
 /// A reply as what was asked for; it comes back if it is not that.
-pub(crate) fn convert<M, R>(
-    reply: MessageEnvelope<M>,
-) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
+fn convert<M, R>(reply: MessageEnvelope<M>) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
 where
     M: Message,
     R: Message + TryFrom<M>,

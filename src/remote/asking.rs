@@ -7,21 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::broker::pending::{Caller, Heard, NoPlace};
-use crate::broker::{BrokerError, DeadLetterReason, Message, RequestError, convert};
+use crate::broker::{Answer, BrokerError, DeadLetterReason, Message, RequestError};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
 use crate::remote::core::Core;
-
-/// How a request ended.
-pub(crate) enum Answer<M> {
-    Reply(MessageEnvelope<M>),
-    /// Nobody will handle the request.
-    Undeliverable(DeadLetterReason),
-    TimedOut,
-    /// Nobody is there who could reply.
-    Nobody,
-    Closed,
-}
 
 impl<M: Message, H: Hook<M>> Core<M, H> {
     /// Publishes a request by `send` and waits for its end. It has a correlation id when it is sent, under
@@ -170,27 +159,7 @@ impl<M: Message, H: Hook<M>> Drop for Asking<'_, M, H> {
     }
 }
 
-/// An answer as [`MessageBroker::publish_request`](crate::MessageBroker::publish_request) gives it.
-pub(crate) fn as_published<M, R>(
-    asked: Result<Answer<M>, BrokerError<M>>,
-    request: MessageEnvelope<M>,
-) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
-where
-    M: Message,
-    R: Message + TryFrom<M>,
-{
-    match asked? {
-        Answer::Reply(reply) => convert(reply).map(Some).map_err(BrokerError::Unexpected),
-        Answer::Undeliverable(reason) => {
-            Err(BrokerError::Undeliverable { envelope: request, reason })
-        }
-        Answer::TimedOut => Ok(None),
-        Answer::Nobody => Err(BrokerError::NoSubscribers(request)),
-        Answer::Closed => Err(BrokerError::Closed(request)),
-    }
-}
-
-/// An answer as `request` gives it.
+/// An answer as `request` gives it: with the request as its caller gave it, also where that could not be sent.
 pub(crate) fn as_requested<M, R>(
     asked: Result<Answer<M>, BrokerError<M>>,
     request: MessageEnvelope<M>,
@@ -199,14 +168,9 @@ where
     M: Message,
     R: Message + TryFrom<M>,
 {
-    match asked {
-        Ok(Answer::Reply(reply)) => convert(reply).map_err(RequestError::Unexpected),
-        Ok(Answer::Undeliverable(reason)) => {
-            Err(RequestError::Undeliverable { envelope: request, reason })
-        }
-        Ok(Answer::TimedOut) => Err(RequestError::TimedOut(request)),
-        Ok(Answer::Nobody) => Err(RequestError::NoSubscribers(request)),
-        Ok(Answer::Closed) | Err(BrokerError::Closed(_)) => Err(RequestError::Closed(request)),
-        Err(error) => Err(RequestError::NotPublished(error)),
-    }
+    let asked = match asked {
+        Err(BrokerError::Closed(_)) => Ok(Answer::Closed),
+        asked => asked,
+    };
+    crate::broker::as_requested(asked, request)
 }

@@ -12,11 +12,14 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-use crate::broker::{BrokerError, DeadLetter, Message, MessageBroker, MessageStream, RequestError};
+use crate::broker::{
+    Answer, BrokerError, DeadLetter, Message, MessageBroker, MessageStream, RequestError,
+    as_published,
+};
 use crate::bus::Subscriber;
 use crate::envelope::{CorrelationId, MessageEnvelope};
 use crate::hook::Hook;
-use crate::remote::asking::{Answer, as_published, as_requested};
+use crate::remote::asking::as_requested;
 use crate::remote::codec::{Codec, Postcard};
 use crate::remote::core::{Core, Undecodable, backend};
 use crate::remote::error::RemoteError;
