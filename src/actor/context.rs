@@ -97,12 +97,13 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it has sent nothing.
-    pub async fn send(
+    #[inline]
+    pub fn send(
         &self,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.send(Some(self.address), recipient, message).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.send(Some(self.address), recipient, message)
     }
 
     /// As [`send`](Self::send), for a [`SyncActor`](crate::SyncActor): waits, as a thread.

@@ -102,30 +102,49 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
 
     // ===== sending =====
 
-    pub(crate) async fn send(
+    /// Sends a message from within the system. One future rather than several within each other, which would move
+    /// the message from one to the next.
+    #[inline(always)]
+    pub(crate) fn send(
         &self,
         sender: Option<ActorAddress>,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        let mut envelope = MessageEnvelope::new(message).with_recipient(recipient);
-        envelope.metadata.sender = sender;
-        self.publish(envelope).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        async move {
+            let Some(_permit) = self.gate.enter(sender.map_or(0, spread)) else {
+                return Err(self.not_running(addressed(sender, recipient, message)));
+            };
+            if self.registry.refuses(recipient) {
+                return Err(SendError::MailboxFull(addressed(sender, recipient, message)));
+            }
+            let sent = self.broker.publish(addressed(sender, recipient, message)).await;
+            sent.map_err(SendError::Broker)
+        }
     }
 
     /// Publishes a message from within the system.
-    pub(crate) async fn publish(
+    #[inline(always)]
+    pub(crate) fn publish(
         &self,
         envelope: MessageEnvelope<M>,
-    ) -> Result<(), SendError<M, B::Error>> {
-        let lane = envelope.metadata.sender.map_or(0, spread);
-        let Some(_permit) = self.gate.enter(lane) else {
-            return Err(SendError::NotRunning { envelope, state: self.state() });
-        };
-        if envelope.metadata.recipient.is_some_and(|recipient| self.registry.refuses(recipient)) {
-            return Err(SendError::MailboxFull(envelope));
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        async move {
+            let lane = envelope.metadata.sender.map_or(0, spread);
+            let Some(_permit) = self.gate.enter(lane) else {
+                return Err(self.not_running(envelope));
+            };
+            let recipient = envelope.metadata.recipient;
+            if recipient.is_some_and(|recipient| self.registry.refuses(recipient)) {
+                return Err(SendError::MailboxFull(envelope));
+            }
+            self.broker.publish(envelope).await.map_err(SendError::Broker)
         }
-        self.broker.publish(envelope).await.map_err(SendError::Broker)
+    }
+
+    #[cold]
+    fn not_running(&self, envelope: MessageEnvelope<M>) -> SendError<M, B::Error> {
+        SendError::NotRunning { envelope, state: self.state() }
     }
 
     pub(crate) async fn reply(
@@ -185,6 +204,18 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
         (is_ours && self.registry.resolve(&recipient).is_none())
             .then(|| self.registry.why_not(recipient))
     }
+}
+
+/// A message from an actor, or from nobody, to another.
+#[inline(always)]
+fn addressed<M>(
+    sender: Option<ActorAddress>,
+    recipient: ActorAddress,
+    message: M,
+) -> MessageEnvelope<M> {
+    let mut envelope = MessageEnvelope::new(message).with_recipient(recipient);
+    envelope.metadata.sender = sender;
+    envelope
 }
 
 /// Why nobody will handle a request, if that is what an error says.
