@@ -203,16 +203,17 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
     ///
     /// # Errors
     /// It was not answered; the error says why, and has the request.
-    pub async fn request<R>(
+    #[inline]
+    pub fn request<R>(
         &self,
         recipient: ActorAddress,
         message: M,
         timeout: Duration,
-    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, AskError<M, B::Error>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.shared.request(None, recipient, message, timeout).await
+        self.shared.request(None, recipient, message, timeout)
     }
 
     // ===== looking on =====
