@@ -322,7 +322,7 @@ fn talkative(place: &Place) -> (Bus<u64>, Vec<stentor::Subscriber<u64>>, Server)
     let mut limits = limits();
     limits.write = Duration::from_secs(2);
     let (bus, server) = served(place, limits);
-    let name = "n".repeat(16 << 10);
+    let name = "n".repeat(4 << 10);
     let subscribers = (0..128).map(|_| bus.subscriber().name(&name).subscribe()).collect();
     (bus, subscribers, server)
 }

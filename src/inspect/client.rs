@@ -16,7 +16,7 @@ use crate::inspect::error::InspectError;
 use crate::inspect::snapshot::Snapshot;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest answer in bytes: no process makes this one run out of memory.
 const LONGEST: u64 = 64 << 20;
 

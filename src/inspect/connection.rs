@@ -60,9 +60,14 @@ impl Connection {
         self.answer.is_some()
     }
 
+    /// Whether it has asked, and is to be answered when there is a new snapshot.
+    fn is_waiting(&self) -> bool {
+        self.answer.is_none() && self.request.contains(&b'\n')
+    }
+
     /// Does what can be done now.
     pub(crate) fn turn(&mut self, shared: &Shared, limits: &Limits) -> Result<(), Over> {
-        if Instant::now() >= self.deadline {
+        if Instant::now() >= self.deadline && !self.is_waiting() {
             return Err(Over);
         }
         if self.answer.is_none() {
@@ -77,7 +82,7 @@ impl Connection {
         let (mut bytes, held) = ([0; Limits::REQUEST], self.request.len());
         match self.stream.read(&mut bytes[held..]) {
             // Nothing more comes; what it has asked before is still given.
-            Ok(0) if self.request.contains(&b'\n') => Ok(()),
+            Ok(0) if self.is_waiting() => Ok(()),
             Ok(0) => Err(Over),
             Ok(read) => {
                 self.request.extend_from_slice(&bytes[held..held + read]);
