@@ -11,6 +11,8 @@ mod bus;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 #[cfg(feature = "remote")]
 mod remote;
 mod ring;

@@ -16,6 +16,8 @@ pub struct SystemMetrics {
     pub state: SystemState,
     /// Actors that have been spawned.
     pub spawned: u64,
+    /// Actors that live.
+    pub living: usize,
     /// Messages handled by all actors, those that have ended among them.
     pub handled: u64,
     /// Messages that this system has made dead letters of.
