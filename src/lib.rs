@@ -69,9 +69,9 @@ pub use hook::{Journal, Persist, RingJournal};
 pub use remote::Json;
 #[cfg(feature = "remote")]
 pub use remote::{
-    Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published, RemoteConfig,
-    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame,
-    encode_frame,
+    AckedStream, Codec, CodecError, ConnectionState, Delivery, EntryId, Outage, Postcard,
+    Published, RemoteBroker, RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics,
+    RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame, encode_frame,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

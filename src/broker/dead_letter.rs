@@ -98,6 +98,8 @@ pub enum DeadLetterReason {
     Expired,
     /// The recipient of its address is gone, whoever may have its place now.
     StaleAddress,
+    /// It was kept in an outage, and is not known to have reached the server.
+    Unsent,
 }
 
 impl fmt::Display for DeadLetterReason {
@@ -113,6 +115,7 @@ impl fmt::Display for DeadLetterReason {
             Self::Panicked => "handler panicked",
             Self::Expired => "expired",
             Self::StaleAddress => "stale address",
+            Self::Unsent => "unsent",
         })
     }
 }
@@ -120,7 +123,7 @@ impl fmt::Display for DeadLetterReason {
 impl DeadLetterReason {
     /// The names of all kinds, in their places.
     #[cfg(feature = "metrics")]
-    pub(crate) const KINDS: [&str; 10] = [
+    pub(crate) const KINDS: [&str; 11] = [
         "no_recipient",
         "unknown_recipient",
         "mailbox_full",
@@ -131,6 +134,7 @@ impl DeadLetterReason {
         "panicked",
         "expired",
         "stale_address",
+        "unsent",
     ];
 
     /// The place of its kind among the counters.
@@ -146,6 +150,7 @@ impl DeadLetterReason {
             Self::Panicked => 7,
             Self::Expired => 8,
             Self::StaleAddress => 9,
+            Self::Unsent => 10,
         }
     }
 }
@@ -165,6 +170,7 @@ pub struct DeadLetterCounts {
     pub panicked: u64,
     pub expired: u64,
     pub stale_address: u64,
+    pub unsent: u64,
 }
 
 impl DeadLetterCounts {
@@ -172,7 +178,7 @@ impl DeadLetterCounts {
     pub fn total(&self) -> u64 {
         let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = self;
         let Self { not_running, rejected, late_reply, panicked, .. } = self;
-        let Self { expired, stale_address, .. } = self;
+        let Self { expired, stale_address, unsent, .. } = self;
         no_recipient
             + unknown_recipient
             + mailbox_full
@@ -183,6 +189,7 @@ impl DeadLetterCounts {
             + panicked
             + expired
             + stale_address
+            + unsent
     }
 }
 
@@ -191,7 +198,7 @@ impl DeadLetterCounts {
 pub(crate) struct DeadLetters<M> {
     bus: Bus<DeadLetter<M>>,
     publisher: Publisher<DeadLetter<M>>,
-    counts: [Counter; 10],
+    counts: [Counter; 11],
     log: LogLimit,
 }
 
@@ -235,6 +242,7 @@ impl<M: Clone> DeadLetters<M> {
             panicked,
             expired,
             stale_address,
+            unsent,
         ] = self.counts.each_ref().map(Counter::get);
         DeadLetterCounts {
             no_recipient,
@@ -247,6 +255,7 @@ impl<M: Clone> DeadLetters<M> {
             panicked,
             expired,
             stale_address,
+            unsent,
         }
     }
 }

@@ -6,7 +6,11 @@
 )]
 
 mod acked;
+mod acks;
 mod asking;
+mod backend;
+mod broker;
+mod builder;
 mod codec;
 mod config;
 mod core;
@@ -18,17 +22,22 @@ mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod origins;
+mod outage;
 mod outcome;
+mod publish;
 #[cfg(feature = "redis")]
 mod redis;
 mod subscribe;
+mod undecodable;
 mod wire_error;
 
+pub use self::acked::{AckedStream, Delivery};
+pub use self::broker::RemoteBroker;
+pub use self::builder::RemoteBuilder;
 #[cfg(feature = "json")]
 pub use self::codec::Json;
 pub use self::codec::{Codec, CodecError, Postcard};
 pub use self::config::{Outage, RemoteConfig};
-pub use self::core::Undecodable;
 pub use self::error::RemoteError;
 pub use self::frame::{decode_frame, encode_frame};
 pub use self::link::ConnectionState;
@@ -39,4 +48,5 @@ pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
+pub use self::undecodable::Undecodable;
 pub use self::wire_error::WireError;

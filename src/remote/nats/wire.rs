@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 use std::str::FromStr;
 
-use async_nats::{HeaderMap, Message as NatsMessage};
+use async_nats::{HeaderMap, HeaderValue, Message as NatsMessage};
 
 use crate::envelope::{
     CorrelationId, MessageEnvelope, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern,
@@ -84,6 +84,14 @@ pub(crate) fn headers(metadata: &MessageMetadata, codec: &str) -> HeaderMap {
     put(TOPIC, metadata.topic.as_ref().map(Topic::to_string));
     put(TRACE, metadata.trace.map(|trace| trace.to_string()));
     headers
+}
+
+/// How many bytes headers have.
+pub(crate) fn size(headers: &HeaderMap) -> usize {
+    let size = |name: &str, values: &[HeaderValue]| {
+        name.len() + values.iter().map(|value| value.as_str().len()).sum::<usize>()
+    };
+    headers.iter().map(|(name, values)| size(name.as_ref(), values)).sum()
 }
 
 /// The envelope of a message of at most `limit` bytes.
