@@ -6,7 +6,11 @@
 )]
 
 mod acked;
+mod acks;
 mod asking;
+mod backend;
+mod broker;
+mod builder;
 mod config;
 pub(crate) mod core;
 mod error;
@@ -16,15 +20,18 @@ mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod origins;
+mod outage;
 mod outcome;
+mod publish;
 #[cfg(feature = "redis")]
 mod redis;
 mod subscribe;
+mod undecodable;
 
-use crate::codec::{self, frame, wire_error};
-
+pub use self::acked::{AckedStream, Delivery};
+pub use self::broker::RemoteBroker;
+pub use self::builder::RemoteBuilder;
 pub use self::config::{Outage, RemoteConfig};
-pub use self::core::Undecodable;
 pub use self::error::RemoteError;
 pub use self::link::ConnectionState;
 pub use self::metrics::RemoteMetrics;
@@ -34,3 +41,4 @@ pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
+pub use self::undecodable::Undecodable;
