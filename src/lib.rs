@@ -11,6 +11,8 @@ mod bus;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 #[cfg(feature = "remote")]
 mod remote;
 mod ring;
@@ -51,7 +53,7 @@ pub use bus::{
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;

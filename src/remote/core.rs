@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::broker::services::Services;
-use crate::broker::{BrokerError, DeadLetters, Message, Rejection, RequestMetrics};
+use crate::broker::{BrokerError, DeadLetters, Message, Rejection};
 use crate::bus::{Bus, Publisher, Subscriber};
 use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
 use crate::hook::Hook;
@@ -182,14 +182,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             redelivered: self.counts.redelivered.get(),
             failed_acks: self.counts.failed_acks.get(),
             streams: *self.feeding.borrow(),
-            requests: RequestMetrics {
-                pending: services.table_if_used().map_or(0, |table| table.pending()),
-                limit: services.config.pending_requests,
-                answered: services.counts.answered.get(),
-                timed_out: services.counts.timed_out.get(),
-                abandoned: services.counts.abandoned.get(),
-                undeliverable: services.counts.undeliverable.get(),
-            },
+            requests: services.request_metrics(),
             dead_letters: services.dead_letters.counts(),
         }
     }

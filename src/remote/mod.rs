@@ -9,7 +9,7 @@ mod acked;
 mod asking;
 mod codec;
 mod config;
-mod core;
+pub(crate) mod core;
 mod error;
 mod feed;
 mod frame;

@@ -151,6 +151,12 @@ impl<M: Message, H: Hook<M>> NatsMessageBroker<M, H> {
         self.nats().core.link.watch()
     }
 
+    /// What all brokers beyond the process have.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn core(&self) -> &Arc<Core<M, H>> {
+        &self.nats().core
+    }
+
     /// How it is doing.
     pub fn metrics(&self) -> RemoteMetrics {
         self.nats().core.metrics()

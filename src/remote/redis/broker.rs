@@ -139,6 +139,12 @@ impl<M: Message, H: Hook<M>> RedisMessageBroker<M, H> {
         self.redis().core.link.watch()
     }
 
+    /// What all brokers beyond the process have.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn core(&self) -> &Arc<Core<M, H>> {
+        &self.redis().core
+    }
+
     /// How it is doing.
     pub fn metrics(&self) -> RemoteMetrics {
         self.redis().core.metrics()
