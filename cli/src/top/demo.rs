@@ -152,8 +152,10 @@ impl<B: MessageBroker<u64>> Actor<u64, B> for Trader {
         if envelope.message.is_multiple_of(self.panics_at) {
             std::panic::resume_unwind(Box::new("the order has no price"));
         }
-        tokio::time::sleep(self.pause).await;
-        if envelope.metadata.reply_to.is_some() {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        if envelope.metadata.correlation_id.is_some() {
             let _ = ctx.reply(&envelope, envelope.message + 1).await;
         }
     }

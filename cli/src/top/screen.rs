@@ -78,7 +78,7 @@ fn tab_line(app: &App, sheets: &[Sheet], width: u16) -> Line<'static> {
     }
     tab_spans(app, sheets, |sheet| match sheet.title == sheets[app.tab].title {
         true => format!("{} {}", sheet.title, sheet.rows.len()),
-        false => sheet.title.chars().take(4).collect(),
+        false => sheet.short.to_owned(),
     })
 }
 
@@ -91,7 +91,10 @@ fn tab_spans(app: &App, sheets: &[Sheet], label: impl Fn(&Sheet) -> String) -> L
             (false, false) => Style::new(),
         };
         let style = style.patch(alert_style(sheet.alert()));
-        spans.push(Span::styled(format!(" {} {} ", index + 1, label(sheet)), style));
+        if index > 0 {
+            spans.push("  ".into());
+        }
+        spans.push(Span::styled(format!("{} {}", index + 1, label(sheet)), style));
     }
     Line::from(spans)
 }

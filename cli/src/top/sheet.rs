@@ -76,6 +76,8 @@ pub const fn number(name: &'static str) -> Column {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sheet {
     pub title: &'static str,
+    /// The title where there is little room.
+    pub short: &'static str,
     pub columns: &'static [Column],
     pub rows: Vec<Vec<Cell>>,
 }
@@ -139,7 +141,7 @@ mod tests {
             vec![Cell::text(name), Cell::maybe(lag, |lag| format!("{lag}"))]
         };
         let rows = vec![row("Audit", Some(10.0)), row("desk", None), row("monitor", Some(9.0))];
-        Sheet { title: "subscribers", columns: COLUMNS, rows }
+        Sheet { title: "subscribers", short: "subs", columns: COLUMNS, rows }
     }
 
     fn names(sheet: &Sheet) -> Vec<&str> {

@@ -11,32 +11,32 @@ use crate::top::words::{count, percent, time, whole};
 impl View {
     /// The table above all others.
     pub fn rings(&self) -> Sheet {
-        sheet("Buses", BUSES, &self.buses, bus)
+        sheet(["Buses", "Bus"], BUSES, &self.buses, bus)
     }
 
     /// The tables that are shown one at a time.
     pub fn sheets(&self) -> Vec<Sheet> {
         vec![
-            sheet("Subscribers", SUBSCRIBERS, &self.subscribers, subscriber),
-            sheet("Handlers", HANDLERS, &self.handlers, handler),
-            sheet("Router threads", THREADS, &self.threads, thread),
-            sheet("Actors", ACTORS, &self.actors, actor),
-            sheet("Systems", SYSTEMS, &self.systems, system),
-            sheet("Dead letters", DEAD_LETTERS, &self.dead_letters, dead_letters),
-            sheet("Requests", REQUESTS, &self.requests, requests),
-            sheet("Breakers", BREAKERS, &self.circuit_breakers, breaker),
-            sheet("Backends", BACKENDS, &self.backends, backend),
+            sheet(["Subscribers", "Subs"], SUBSCRIBERS, &self.subscribers, subscriber),
+            sheet(["Handlers", "Hand"], HANDLERS, &self.handlers, handler),
+            sheet(["Threads", "Thr"], THREADS, &self.threads, thread),
+            sheet(["Actors", "Act"], ACTORS, &self.actors, actor),
+            sheet(["Systems", "Sys"], SYSTEMS, &self.systems, system),
+            sheet(["Dead letters", "Dead"], DEAD_LETTERS, &self.dead_letters, dead_letters),
+            sheet(["Requests", "Req"], REQUESTS, &self.requests, requests),
+            sheet(["Breakers", "Brk"], BREAKERS, &self.circuit_breakers, breaker),
+            sheet(["Backends", "Back"], BACKENDS, &self.backends, backend),
         ]
     }
 }
 
 fn sheet<T>(
-    title: &'static str,
+    [title, short]: [&'static str; 2],
     columns: &'static [Column],
     things: &[T],
     row: fn(&T) -> Vec<Cell>,
 ) -> Sheet {
-    Sheet { title, columns, rows: things.iter().map(row).collect() }
+    Sheet { title, short, columns, rows: things.iter().map(row).collect() }
 }
 
 // ===== cells =====
