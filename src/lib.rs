@@ -51,7 +51,8 @@ pub use bus::{
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern,
+    TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
@@ -69,9 +70,10 @@ pub use hook::{Journal, Persist, RingJournal};
 pub use remote::Json;
 #[cfg(feature = "remote")]
 pub use remote::{
-    Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published, RemoteConfig,
-    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame,
-    encode_frame,
+    Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
+    Codec, CodecError, ConnectionState, EntryId, LinkedBroker, Outage, Postcard, Published,
+    RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError,
+    decode_frame, encode_frame,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

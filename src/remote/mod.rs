@@ -7,6 +7,7 @@
 
 mod acked;
 mod asking;
+mod bridge;
 mod codec;
 mod config;
 mod core;
@@ -14,6 +15,7 @@ mod error;
 mod feed;
 mod frame;
 mod link;
+mod linked;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
@@ -24,6 +26,9 @@ mod redis;
 mod subscribe;
 mod wire_error;
 
+pub use self::bridge::{
+    Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
+};
 #[cfg(feature = "json")]
 pub use self::codec::Json;
 pub use self::codec::{Codec, CodecError, Postcard};
@@ -32,6 +37,7 @@ pub use self::core::Undecodable;
 pub use self::error::RemoteError;
 pub use self::frame::{decode_frame, encode_frame};
 pub use self::link::ConnectionState;
+pub use self::linked::LinkedBroker;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};

@@ -24,6 +24,7 @@ use crate::remote::core::{Core, Undecodable, backend};
 use crate::remote::error::RemoteError;
 use crate::remote::feed::Feed;
 use crate::remote::link::ConnectionState;
+use crate::remote::linked::LinkedBroker;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::nats::builder::NatsBuilder;
 use crate::remote::nats::inbox::Inbox;
@@ -334,6 +335,10 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for NatsMessageBroker<M, H> {
             return Err(BrokerError::MissingCorrelationId(envelope));
         }
         as_published(self.nats().ask(envelope.clone(), timeout).await, envelope)
+    }
+
+    fn linked(&self) -> Option<&dyn LinkedBroker<M>> {
+        Some(self)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::remote::error::RemoteError;
 use crate::remote::feed::Feed;
 use crate::remote::frame::encode_frame;
 use crate::remote::link::ConnectionState;
+use crate::remote::linked::LinkedBroker;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::origins::{Listening, Origins};
 use crate::remote::outcome::Published;
@@ -309,6 +310,10 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for RedisMessageBroker<M, H> {
             return Err(BrokerError::MissingCorrelationId(envelope));
         }
         as_published(self.redis().ask(envelope.clone(), timeout).await, envelope)
+    }
+
+    fn linked(&self) -> Option<&dyn LinkedBroker<M>> {
+        Some(self)
     }
 }
 
