@@ -1,61 +1,24 @@
 //! A bridge between brokers: what crosses it, what does not, and what becomes of the rest. The remote brokers here
 //! are of this process; `bridge_nats` and `bridge_redis` have servers.
 
+mod bridging;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bridging::{
+    Broker, PATIENCE, about, answer, broker, broker_of, end, next, numbers, sums, until,
+};
 use stentor::{
-    ActorAddress, Bridge, BridgeBuilder, BridgeError, BridgePolicy, BridgeStats, BrokerError,
-    CorrelationId, Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope, MessageStream,
-    Origin, Rejection, SubscribeOptions, Topic,
+    ActorAddress, Bridge, BridgeBuilder, BridgeError, BridgePolicy, BrokerError, CorrelationId,
+    Hook, InMemoryMessageBroker, MessageBroker, MessageEnvelope, Origin, Rejection, Timestamp,
+    Topic,
 };
 use tokio::time::timeout;
 
-/// Whoever waits longer than this waits for ever.
-const PATIENCE: Duration = Duration::from_secs(100);
-
-type Broker = InMemoryMessageBroker<u64>;
-
-fn broker() -> Broker {
-    InMemoryMessageBroker::builder().build()
-}
-
-fn about(topic: &str, number: u64) -> MessageEnvelope<u64> {
-    MessageEnvelope::new(number).with_topic(Topic::new(topic).unwrap())
-}
-
 fn between(local: &Broker, remote: &Broker) -> BridgeBuilder<u64, (), Broker> {
     Bridge::builder(local.clone(), remote.clone())
-}
-
-async fn next(stream: &mut MessageStream<u64>) -> MessageEnvelope<u64> {
-    timeout(PATIENCE, stream.recv()).await.expect("it comes").expect("a stream")
-}
-
-async fn numbers(stream: &mut MessageStream<u64>, count: usize) -> Vec<u64> {
-    let mut numbers = Vec::new();
-    while numbers.len() < count {
-        numbers.push(next(stream).await.message);
-    }
-    numbers
-}
-
-async fn until(bridge: &Bridge, is_so: impl Fn(&BridgeStats) -> bool) -> BridgeStats {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let stats = bridge.stats();
-        if is_so(&stats) {
-            return stats;
-        }
-        assert!(Instant::now() < deadline, "never: {stats:?}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-async fn end(bridge: Bridge) -> BridgeStats {
-    let report = bridge.shutdown(PATIENCE).await;
-    assert!(report.drained && report.left == 0, "{report:?}");
-    report.stats
 }
 
 // ===== what crosses =====
@@ -222,31 +185,12 @@ async fn what_was_imported_is_not_exported_when_it_is_sent_on() {
 
 // ===== requests =====
 
-/// Answers as many requests, each with its number and one more.
-fn answer(
-    broker: &Broker,
-    mut requests: MessageStream<u64>,
-    count: usize,
-) -> tokio::task::JoinHandle<()> {
-    let broker = broker.clone();
-    tokio::spawn(async move {
-        for _ in 0..count {
-            let request = next(&mut requests).await;
-            broker.publish(request.reply(request.message + 1)).await.unwrap();
-        }
-    })
-}
-
-async fn sums(broker: &Broker) -> MessageStream<u64> {
-    broker.subscribe_with(SubscribeOptions::new().topic("sums.>")).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_answered_beyond() {
     let (remote, left, right) = (broker(), broker(), broker());
     let asks = between(&left, &remote).export("sums.>").start().await.unwrap();
     let answers = between(&right, &remote).import("sums.>").start().await.unwrap();
-    let answering = answer(&right, sums(&right).await, 3);
+    let answering = answer(&right, sums(&right), 3);
     let me = ActorAddress::new();
     for (number, request) in [
         about("sums.plain", 0),
@@ -279,7 +223,7 @@ async fn a_reply_comes_once() {
     let mut at_left = left.subscribe().await.unwrap();
     let asks = between(&left, &remote).export_all().import_all().start().await.unwrap();
     let answers = between(&right, &remote).export_all().import_all().start().await.unwrap();
-    let answering = answer(&right, sums(&right).await, COUNT);
+    let answering = answer(&right, sums(&right), COUNT);
     for number in 0..COUNT as u64 {
         let reply = left.request::<u64>(about("sums.all", number), PATIENCE).await.unwrap();
         assert_eq!(reply.message, number + 1);
@@ -298,7 +242,7 @@ async fn a_reply_comes_once() {
 async fn who_is_nearer_answers_first() {
     let (remote, local) = (broker(), broker());
     let bridge = between(&local, &remote).export("sums.>").start().await.unwrap();
-    let (here, mut there) = (sums(&local).await, sums(&remote).await);
+    let (here, mut there) = (sums(&local), sums(&remote));
     let answering = answer(&local, here, 1);
     let reply = local.request::<u64>(about("sums.near", 1), PATIENCE).await.unwrap();
     assert_eq!((reply.message, reply.metadata.origin), (2, None));
@@ -326,13 +270,13 @@ async fn a_request_that_nobody_answers_times_out() {
 
 /// A remote broker that holds up its publishers as long as its stream is not read.
 fn narrow() -> Broker {
-    InMemoryMessageBroker::builder().capacity(2).build()
+    broker_of(2)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn block_holds_up_local_publishers_and_loses_nothing() {
     let remote = narrow();
-    let local = InMemoryMessageBroker::<u64>::builder().capacity(16).build();
+    let local = broker_of(16);
     let mut there = remote.subscribe().await.unwrap();
     let bridge = between(&local, &remote).export_all().policy(BridgePolicy::Block);
     let bridge = bridge.start().await.unwrap();
@@ -362,7 +306,7 @@ async fn block_holds_up_local_publishers_and_loses_nothing() {
 async fn drop_oldest_holds_up_nobody_and_counts_what_it_loses() {
     const COUNT: u64 = 5_000;
     let remote = narrow();
-    let local = InMemoryMessageBroker::<u64>::builder().capacity(16).build();
+    let local = broker_of(16);
     let mut there = remote.subscribe().await.unwrap();
     let bridge = between(&local, &remote).export_all().policy(BridgePolicy::DropOldest);
     let bridge = bridge.start().await.unwrap();
@@ -411,7 +355,7 @@ async fn what_is_not_taken_is_counted_by_reason() {
         feed.publish(MessageEnvelope::new(number)).await.unwrap();
     }
     let brief = MessageEnvelope::new(10).with_ttl(Duration::from_millis(1));
-    let brief = brief.with_timestamp(stentor::Timestamp::from_nanos(1_000));
+    let brief = brief.with_timestamp(Timestamp::from_nanos(1_000));
     // The ring would not take it: it is of no use any more.
     assert!(matches!(feed.publish(brief).await, Err(BrokerError::Expired(_))));
     let stats = end(out).await;
@@ -451,7 +395,7 @@ async fn what_expires_on_the_way_is_a_dead_letter() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_remote_broker_is_closed_the_ring_is_free() {
     let remote = broker();
-    let local = InMemoryMessageBroker::<u64>::builder().capacity(16).build();
+    let local = broker_of(16);
     let bridge = between(&local, &remote).share(">").policy(BridgePolicy::Block);
     let bridge = bridge.start().await.unwrap();
     remote.shutdown();
@@ -517,14 +461,14 @@ async fn shutdown_exports_what_was_published_before() {
     let mut there = remote.subscribe().await.unwrap();
     let bridge = between(&local, &remote).export_all().policy(BridgePolicy::Block);
     let bridge = bridge.start().await.unwrap();
-    let stops = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stops = Arc::new(AtomicBool::new(false));
     for number in 0..500 {
         local.publish(MessageEnvelope::new(number)).await.unwrap();
     }
     // Others go on, which must not keep it.
     let (publisher, is_over) = (local.clone(), Arc::clone(&stops));
     let publishing = tokio::spawn(async move {
-        while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+        while !is_over.load(Ordering::Relaxed) {
             publisher.publish(MessageEnvelope::new(9_999)).await.unwrap();
             tokio::task::yield_now().await;
         }
@@ -533,7 +477,7 @@ async fn shutdown_exports_what_was_published_before() {
     let remote_stays = remote.clone();
     let report = bridge.shutdown(PATIENCE).await;
     assert!(report.drained && report.stats.exported >= 500, "{report:?}");
-    stops.store(true, std::sync::atomic::Ordering::Relaxed);
+    stops.store(true, Ordering::Relaxed);
     publishing.await.unwrap();
     assert_eq!(reading.await.unwrap(), (0..500).collect::<Vec<_>>());
     drop(remote_stays);
