@@ -20,7 +20,6 @@ impl Backoff {
     pub const NONE: Self = Self { first: Duration::ZERO, most: Duration::ZERO };
 
     /// The wait after so many failures and one more.
-    #[cfg(any(feature = "actors", feature = "remote"))]
     pub(crate) fn after(self, failures: u32) -> Duration {
         let doubled = 2_u32.checked_pow(failures).and_then(|factor| self.first.checked_mul(factor));
         doubled.map_or(self.most, |wait| wait.min(self.most))
@@ -42,7 +41,7 @@ impl Default for Backoff {
     }
 }
 
-#[cfg(all(test, any(feature = "actors", feature = "remote")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

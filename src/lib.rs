@@ -77,7 +77,8 @@ pub use hook::{Hook, Outcome};
 pub use hook::{Journal, Persist, RingJournal};
 #[cfg(feature = "remote")]
 pub use remote::{
-    AckedStream, ConnectionState, Delivery, EntryId, Outage, Published, RemoteBroker,
+    AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
+    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
     RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
     Undecodable,
 };

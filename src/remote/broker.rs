@@ -17,6 +17,7 @@ use crate::remote::backend::Backend;
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
 use crate::remote::link::ConnectionState;
+use crate::remote::linked::LinkedBroker;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::outcome::Published;
 use crate::remote::subscribe::RemoteSubscribe;
@@ -222,6 +223,10 @@ impl<B: Backend> MessageBroker<B::Message> for RemoteBroker<B> {
             return Err(BrokerError::MissingCorrelationId(envelope));
         }
         as_published(self.core().ask(self.backend(), envelope.clone(), timeout).await, envelope)
+    }
+
+    fn linked(&self) -> Option<&dyn LinkedBroker<B::Message>> {
+        Some(self)
     }
 }
 

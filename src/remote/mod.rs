@@ -9,6 +9,7 @@ mod acked;
 mod acks;
 mod asking;
 mod backend;
+mod bridge;
 mod broker;
 mod builder;
 mod config;
@@ -16,6 +17,7 @@ pub(crate) mod core;
 mod error;
 mod feed;
 mod link;
+mod linked;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
@@ -29,11 +31,15 @@ mod subscribe;
 mod undecodable;
 
 pub use self::acked::{AckedStream, Delivery};
+pub use self::bridge::{
+    Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
+};
 pub use self::broker::RemoteBroker;
 pub use self::builder::RemoteBuilder;
 pub use self::config::{Outage, RemoteConfig};
 pub use self::error::RemoteError;
 pub use self::link::ConnectionState;
+pub use self::linked::LinkedBroker;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};
