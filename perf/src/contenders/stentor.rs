@@ -2,7 +2,10 @@
 
 use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
-use super::{actors, broker};
+use super::{
+    actors, broker,
+    remote::{NatsCore, NatsJetStream, Over, RedisLog, RedisPubSub},
+};
 use crate::{
     contract::{
         Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
@@ -26,6 +29,10 @@ pub fn entries() -> Vec<Entry> {
             .envelopes::<broker::Bare>()
             .requests::<broker::Requests>()
             .actors::<actors::Routed<actors::OnTasks>>()
+            .remote::<Over<NatsCore>>()
+            .remote::<Over<NatsJetStream>>()
+            .remote::<Over<RedisPubSub>>()
+            .remote::<Over<RedisLog>>()
             .default(),
         Entry::new("stentor-poll", "one ring, polled by the user's own loop instead of a router")
             .polled::<InPlace, InPlace>(),
