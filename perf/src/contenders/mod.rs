@@ -4,8 +4,10 @@
 mod actix;
 mod actors;
 mod async_broadcast;
+mod broadcast;
 mod broker;
 mod bus;
+mod channel;
 mod crossbeam;
 mod crossfire;
 mod disruptor;

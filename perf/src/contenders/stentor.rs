@@ -4,6 +4,7 @@ use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
 use super::{
     actors, broker,
+    channel::take_each,
     remote::{NatsCore, NatsJetStream, Over, RedisLog, RedisPubSub},
 };
 use crate::{
@@ -266,13 +267,6 @@ impl ReceiveAsync for Cloning {
 impl Poll for Cloning {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.0.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
+        take_each(sink, || self.0.try_recv().ok())
     }
 }
