@@ -8,6 +8,8 @@ mod backoff;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
+#[cfg(feature = "codec")]
+mod codec;
 #[cfg(feature = "broker")]
 mod envelope;
 #[cfg(feature = "broker")]
@@ -51,10 +53,15 @@ pub use bus::{
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
     TryPublishWithError, TryRecvError,
 };
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "codec")]
+pub use codec::{Codec, CodecError, Postcard, WireError, decode_frame, encode_frame};
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern,
+    TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
@@ -68,13 +75,10 @@ pub use hook::{CircuitBreaker, CircuitState};
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
 pub use hook::{Journal, Persist, RingJournal};
-#[cfg(feature = "json")]
-pub use remote::Json;
 #[cfg(feature = "remote")]
 pub use remote::{
-    Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published, RemoteConfig,
-    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame,
-    encode_frame,
+    ConnectionState, EntryId, Outage, Published, RemoteConfig, RemoteError, RemoteMetrics,
+    RemoteSubscribe, ReplayFrom, Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

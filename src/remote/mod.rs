@@ -7,12 +7,10 @@
 
 mod acked;
 mod asking;
-mod codec;
 mod config;
 pub(crate) mod core;
 mod error;
 mod feed;
-mod frame;
 mod link;
 mod metrics;
 #[cfg(feature = "nats")]
@@ -22,15 +20,12 @@ mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
 mod subscribe;
-mod wire_error;
 
-#[cfg(feature = "json")]
-pub use self::codec::Json;
-pub use self::codec::{Codec, CodecError, Postcard};
+use crate::codec::{self, frame, wire_error};
+
 pub use self::config::{Outage, RemoteConfig};
 pub use self::core::Undecodable;
 pub use self::error::RemoteError;
-pub use self::frame::{decode_frame, encode_frame};
 pub use self::link::ConnectionState;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
@@ -39,4 +34,3 @@ pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
-pub use self::wire_error::WireError;
