@@ -77,8 +77,10 @@ pub use hook::{Hook, Outcome};
 pub use hook::{Journal, Persist, RingJournal};
 #[cfg(feature = "remote")]
 pub use remote::{
-    ConnectionState, EntryId, Outage, Published, RemoteConfig, RemoteError, RemoteMetrics,
-    RemoteSubscribe, ReplayFrom, Undecodable,
+    AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
+    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
+    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
+    Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
