@@ -125,9 +125,13 @@ pub(crate) async fn make_group<M: Message, H: Hook<M>>(
 ) -> Result<(), RemoteError> {
     let mut create = cmd("XGROUP");
     create.arg("CREATE").arg(redis.key()).arg(group).arg(behind).arg("MKSTREAM");
-    let created: Result<(), RedisError> = create.query_async(&mut redis.connection.get()).await;
-    match created {
-        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
-        created => created.map_err(|error| redis.connection.failed(error)),
+    match redis.connection.run(&create).await {
+        Err(RemoteError::Refused(error)) if is_there(&*error) => Ok(()),
+        created => created,
     }
+}
+
+fn is_there(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<RedisError>();
+    error.and_then(RedisError::code) == Some("BUSYGROUP")
 }
