@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, RedisError, cmd};
+use tokio::sync::Notify;
 
 use crate::broker::Message;
 use crate::envelope::MessageId;
@@ -53,12 +54,14 @@ pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
     let core = &redis.core;
     // A consumer of its own: what it leaves behind is claimed by others.
     let consumer: Arc<str> = MessageId::new().to_string().into();
+    let refused = Arc::new(Notify::new());
     let acks = StreamAcks {
         connection: Arc::clone(&redis.connection),
         key: redis.key().into(),
         group: options.group.as_deref().unwrap_or_default().into(),
         consumer: Arc::clone(&consumer),
         claim_after: settings.claim_after,
+        refused: Arc::clone(&refused),
     };
     let ahead = options.taken_ahead(core.config.buffer);
     let (feed, stream) = acked(core, acks, options.name(), ahead);
@@ -72,8 +75,18 @@ pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
     }
     let RemoteSubscribe { topic, group, .. } = options;
     let (redis, at_once) = (Arc::clone(redis), ahead.min(BATCH));
-    let reader =
-        Reader { redis, settings, topic, group, consumer, at_once, connection, last, feed };
+    let reader = Reader {
+        redis,
+        settings,
+        topic,
+        group,
+        consumer,
+        refused,
+        at_once,
+        connection,
+        last,
+        feed,
+    };
     core.runtime.spawn(reader.run());
     Ok(stream)
 }
