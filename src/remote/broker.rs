@@ -171,14 +171,15 @@ impl<B: Backend> RemoteBroker<B> {
     }
 
     /// Closes it, and waits until streams have got what was published before and what was kept has been sent, at
-    /// most for [`RemoteConfig::drain`](crate::RemoteConfig::drain); false if it took longer.
+    /// most for [`RemoteConfig::drain`](crate::RemoteConfig::drain); false if it took longer. What could not be sent is
+    /// a dead letter then.
     pub async fn shutdown(&self) -> bool {
         self.close();
         let core = self.core();
         let is_drained = core.drained(core.config.drain).await;
         // It gives up after the same time.
         core.buffer.emptied().await;
-        is_drained
+        is_drained && core.buffer.given_up.get() == 0
     }
 }
 

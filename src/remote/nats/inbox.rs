@@ -120,7 +120,7 @@ impl Inbox {
         let lost = || RemoteError::Unconfirmed("the connection was lost".into());
         tokio::select! {
             trip = self.round_trip(limit) => trip?,
-            () = link.lost() => return Err(lost()),
+            () = link.down() => return Err(lost()),
         }
         // The news of a loss may come later than the answer over the next connection.
         if self.connection() == connection { Ok(()) } else { Err(lost()) }

@@ -23,6 +23,7 @@ pub(crate) struct Listener<M: Message, H: Hook<M>> {
     client: Client,
     pattern: String,
     take: Take<M>,
+    /// The connection is of no use any more.
     broken: Arc<Notify>,
     connection: MultiplexedConnection,
 }
@@ -36,8 +37,7 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
         take: Take<M>,
     ) -> Result<Self, RemoteError> {
         let (core, client) = (Arc::clone(core), client.clone());
-        let broken = Arc::new(Notify::new());
-        let connection = subscribe(&core, &client, &pattern, &take, &broken).await?;
+        let (connection, broken) = subscribe(&core, &client, &pattern, &take).await?;
         Ok(Self { core, client, pattern, take, broken, connection })
     }
 
@@ -81,10 +81,10 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
     async fn again(&mut self) {
         let mut failed = 0;
         loop {
-            let Self { core, client, pattern, take, broken, .. } = &*self;
-            match subscribe(core, client, pattern, take, broken).await {
-                Ok(connection) => {
-                    self.connection = connection;
+            let Self { core, client, pattern, take, .. } = &*self;
+            match subscribe(core, client, pattern, take).await {
+                Ok((connection, broken)) => {
+                    (self.connection, self.broken) = (connection, broken);
                     return;
                 }
                 Err(_) => {
@@ -96,21 +96,22 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
     }
 }
 
+/// Subscribes on a connection of its own; what tells of the end of that.
 async fn subscribe<M: Message, H: Hook<M>>(
     core: &Arc<Core<M, H>>,
     client: &Client,
     pattern: &str,
     take: &Take<M>,
-    broken: &Arc<Notify>,
-) -> Result<MultiplexedConnection, RemoteError> {
-    let (told, take, broken) = (Arc::clone(core), Arc::clone(take), Arc::clone(broken));
+) -> Result<(MultiplexedConnection, Arc<Notify>), RemoteError> {
+    let broken = Arc::new(Notify::new());
+    let (told, take, news) = (Arc::clone(core), Arc::clone(take), Arc::clone(&broken));
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(core.config.confirm))
         .set_response_timeout(Some(core.config.confirm))
         .set_push_sender(move |push: PushInfo| {
             match push.kind {
                 PushKind::PMessage => receive(&told, &push.data, &take),
-                PushKind::Disconnection => broken.notify_one(),
+                PushKind::Disconnection => news.notify_one(),
                 _ => {}
             }
             Ok::<_, redis::aio::SendError>(())
@@ -118,7 +119,7 @@ async fn subscribe<M: Message, H: Hook<M>>(
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
     let mut connection = connecting.await.map_err(unconnected)?;
     connection.psubscribe(pattern).await.map_err(explain)?;
-    Ok(connection)
+    Ok((connection, broken))
 }
 
 /// A pushed message: the pattern, the channel, the frame.
