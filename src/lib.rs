@@ -13,6 +13,8 @@ mod codec;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "journal")]
+mod journal;
 #[cfg(feature = "remote")]
 mod remote;
 mod ring;
@@ -48,7 +50,7 @@ pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
-    TryPublishWithError, TryRecvError,
+    TryPublishWithError, TryRecvError, Upstream,
 };
 #[cfg(feature = "json")]
 pub use codec::Json;
@@ -70,7 +72,13 @@ pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
-pub use hook::{Journal, Persist, RingJournal};
+pub use hook::{MessageLog, Persist, RingJournal};
+#[cfg(feature = "journal")]
+pub use journal::{
+    Durability, Journal, JournalConfig, JournalError, JournalStage, JournalStats, Journalled,
+    MessageState, OnFailure, PublishDurableError, Receipt, Recovery, Replay, ReplayError,
+    ReplayQuery, Retention, StageBuilder, StageStats,
+};
 #[cfg(feature = "remote")]
 pub use remote::{
     ConnectionState, EntryId, Outage, Published, RemoteConfig, RemoteError, RemoteMetrics,
@@ -85,6 +93,6 @@ pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
     HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, Narrowed, OnPanic, PanicReport,
     Pin, Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
-    ThreadStats, Upstream,
+    ThreadStats,
 };
 pub use wait::strategy::{Step, Wait, WaitStrategy};
