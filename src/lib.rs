@@ -75,9 +75,10 @@ pub use hook::{Hook, Outcome};
 pub use hook::{MessageLog, Persist, RingJournal};
 #[cfg(feature = "journal")]
 pub use journal::{
-    Durability, Journal, JournalConfig, JournalError, JournalStage, JournalStats, Journalled,
-    MessageState, OnFailure, PublishDurableError, Receipt, Recovery, Replay, ReplayError,
-    ReplayQuery, Retention, StageBuilder, StageStats,
+    Durability, Follow, Journal, JournalConfig, JournalError, JournalReader, JournalRecord,
+    JournalStage, JournalStats, Journalled, MessageState, OnFailure, PublishDurableError, Receipt,
+    Records, Recovery, Replay, ReplayError, ReplayQuery, Retention, SegmentInfo, StageBuilder,
+    StageStats,
 };
 #[cfg(feature = "remote")]
 pub use remote::{

@@ -14,6 +14,7 @@ use crate::broker::{DeadLetter, InMemoryMessageBroker, Message};
 use crate::codec::{Codec, CodecError, Postcard, encode_frame};
 use crate::envelope::{MessageEnvelope, MessageId, Timestamp};
 use crate::hook::{Hook, MessageLog};
+use crate::journal::catalog::Catalog;
 use crate::journal::config::{Durability, JournalConfig};
 use crate::journal::error::JournalError;
 use crate::journal::keeper::{self, Task};
@@ -24,6 +25,7 @@ use crate::journal::replay::Replay;
 use crate::journal::scan::Scan;
 use crate::journal::stage::StageBuilder;
 use crate::journal::store::Store;
+use crate::journal::summary::Summary;
 use crate::journal::writer::Writer;
 use crate::sync::Mutex;
 
@@ -214,6 +216,12 @@ impl<M: 'static> Journal<M> {
         Ok(Replay::new(Scan::new(cursor, query, withdrawn), Arc::clone(&self.inner.codec), limit))
     }
 
+    /// Has a replay go on up to a later sequence, and pass over what has been withdrawn meanwhile.
+    pub(crate) fn extend(&self, replay: &mut Replay<M>, limit: u64) {
+        let store = &self.inner.store;
+        replay.extend(limit, store.look(|writer| Arc::clone(&writer.catalog.withdrawn)));
+    }
+
     /// What was found when it was opened.
     pub fn recovery(&self) -> &Recovery {
         &self.inner.store.recovery
@@ -222,17 +230,9 @@ impl<M: 'static> Journal<M> {
     /// How it is doing.
     pub fn stats(&self) -> JournalStats {
         let store = &self.inner.store;
-        store.look(|writer| JournalStats {
-            first: writer.catalog.first(),
-            next: writer.catalog.last.next,
-            durable: store.progress.durable.get(),
-            first_at: writer.catalog.segments().find_map(|summary| summary.first_at()),
-            last_at: writer.catalog.segments().rev().find_map(|summary| summary.last_at),
-            segments: writer.catalog.older.len() + 1,
-            bytes: writer.catalog.bytes(),
-            withdrawn: writer.catalog.withdrawn.len(),
-            failure: store.failure().map(|failure| failure.to_string()),
-        })
+        let failure = store.failure().map(|failure| failure.to_string());
+        store
+            .look(|writer| JournalStats::of(&writer.catalog, store.progress.durable.get(), failure))
     }
 
     /// Where it is.
@@ -263,6 +263,22 @@ pub struct JournalStats {
     pub withdrawn: usize,
     /// Why nothing is journalled any more.
     pub failure: Option<String>,
+}
+
+impl JournalStats {
+    pub(crate) fn of(catalog: &Catalog, durable: u64, failure: Option<String>) -> Self {
+        Self {
+            first: catalog.first(),
+            next: catalog.last.next,
+            durable,
+            first_at: catalog.segments().find_map(Summary::first_at),
+            last_at: catalog.segments().rev().find_map(|summary| summary.last_at),
+            segments: catalog.older.len() + 1,
+            bytes: catalog.bytes(),
+            withdrawn: catalog.withdrawn.len(),
+            failure,
+        }
+    }
 }
 
 impl<M> Clone for Journal<M> {

@@ -8,6 +8,7 @@ mod catalog;
 mod config;
 mod cursor;
 mod error;
+mod follow;
 #[expect(clippy::module_inception, reason = "the journal is what this floor is named after")]
 mod journal;
 mod keeper;
@@ -15,6 +16,7 @@ mod lock;
 mod progress;
 mod publish;
 mod query;
+mod reader;
 mod record;
 mod recorder;
 mod recovery;
@@ -30,9 +32,11 @@ mod writer;
 
 pub use self::config::{Durability, JournalConfig, OnFailure, Retention};
 pub use self::error::JournalError;
+pub use self::follow::Follow;
 pub use self::journal::{Journal, JournalStats};
 pub use self::publish::{MessageState, PublishDurableError, Receipt};
 pub use self::query::ReplayQuery;
+pub use self::reader::{JournalReader, JournalRecord, Records, SegmentInfo};
 pub use self::recovery::Recovery;
 pub use self::replay::{Journalled, Replay, ReplayError};
 pub use self::stage::{JournalStage, StageBuilder, StageStats};

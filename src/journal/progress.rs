@@ -1,5 +1,7 @@
 //! How far a journal is: what was written, and what is on disk.
 
+use std::sync::Arc;
+
 use crate::sync::{AtomicU64, Ordering};
 use crate::wait::doorbell::{Doorbell, Key};
 
@@ -30,14 +32,14 @@ pub(crate) struct Progress {
     /// Records below this are on disk.
     pub(crate) durable: Watermark,
     /// Rung when one of them rises, and when the journal fails.
-    pub(crate) bell: Doorbell,
+    pub(crate) bell: Arc<Doorbell>,
     next_key: AtomicU64,
 }
 
 impl Progress {
     pub(crate) fn new(next: u64) -> Self {
         let (written, durable) = (Watermark::new(next), Watermark::new(next));
-        Self { written, durable, bell: Doorbell::new(), next_key: AtomicU64::new(0) }
+        Self { written, durable, bell: Arc::new(Doorbell::new()), next_key: AtomicU64::new(0) }
     }
 
     /// Names a sleeper at the bell.

@@ -15,6 +15,7 @@ use crate::journal::query::matches;
 use crate::journal::record::Kind;
 use crate::sync::counter::Counter;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
+use crate::wait::doorbell::{Doorbell, Key};
 
 /// The longest batch: more than a ring gives at once.
 const MOST: usize = 1 << 16;
@@ -27,6 +28,8 @@ pub(crate) struct Shared<M> {
     pub(crate) counts: Counts,
     /// Where the last batch ended.
     pub(crate) boundary: Mutex<Boundary>,
+    /// The journal's bell: rung when the boundary moves, too.
+    pub(crate) bell: StdArc<Doorbell>,
     stopping: AtomicBool,
     ended: AtomicBool,
     /// Why the stage does not journal any more.
@@ -54,6 +57,11 @@ impl<M> Shared<M> {
         // SYNC POINT, release: pairs with `is_stopping`.
         self.stopping.store(true, Ordering::Release);
         self.core.arrivals.ring();
+    }
+
+    /// Takes a sleeper off the journal's bell.
+    pub(crate) fn cancel(&self, key: Key) {
+        self.bell.cancel(key);
     }
 
     fn is_stopping(&self) -> bool {
@@ -84,6 +92,7 @@ impl<M: Message> Shared<M> {
             core: Arc::clone(&subscriber.core),
             counts: Counts::default(),
             boundary: Mutex::new(Boundary { ring, sequence }),
+            bell: StdArc::clone(&journal.store().progress.bell),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -154,7 +163,7 @@ impl<M: Message> Recorder<M> {
         if let Some(error) = error {
             self.complain(&error);
         }
-        self.shared.journal.store().progress.bell.ring();
+        self.shared.bell.ring();
     }
 
     /// Says that messages go on without being journalled; at most once a second.
@@ -174,7 +183,7 @@ impl<M: Message> Recorder<M> {
         tracing::error!(target: "stentor::journal", "the broker is closed, for its journal failed: {error}");
         *self.shared.failure.lock() = Some(StdArc::new(error));
         self.subscriber.core.close();
-        self.shared.journal.store().progress.bell.ring();
+        self.shared.bell.ring();
         let shared = StdArc::clone(&self.shared);
         self.subscriber.rest_until(|| shared.is_stopping());
     }
@@ -187,7 +196,7 @@ impl<M: 'static> Drop for End<M> {
     fn drop(&mut self) {
         // SYNC POINT, release: pairs with `check`.
         self.0.ended.store(true, Ordering::Release);
-        self.0.journal.store().progress.bell.ring();
+        self.0.bell.ring();
     }
 }
 

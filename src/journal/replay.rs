@@ -1,5 +1,6 @@
 //! Messages that come back out of a journal.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,8 +64,9 @@ impl<M: 'static> Replay<M> {
     }
 
     /// Goes on up to a later sequence.
-    pub(crate) fn extend(&mut self, limit: u64) {
+    pub(crate) fn extend(&mut self, limit: u64, withdrawn: Arc<HashSet<u64>>) {
         self.limit = limit;
+        self.scan.withdrawn = withdrawn;
     }
 
     /// Publishes everything at a broker, with its metadata as it was, and waits for room there. Gives how many

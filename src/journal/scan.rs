@@ -26,7 +26,7 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Scan {
     pub(crate) cursor: Cursor,
     query: ReplayQuery,
-    withdrawn: Arc<HashSet<u64>>,
+    pub(crate) withdrawn: Arc<HashSet<u64>>,
     topics: Topics,
 }
 

@@ -13,6 +13,7 @@ use crate::journal::error::JournalError;
 use crate::journal::journal::Journal;
 use crate::journal::query::matches;
 use crate::journal::recorder::{Recorder, Shared};
+use crate::ring::cursor::Cursor;
 
 /// Puts a stage that journals messages on the bus of a broker: see [`Journal::stage`].
 #[must_use = "a builder does nothing until `start`"]
@@ -86,6 +87,11 @@ pub struct JournalStage<M> {
 impl<M: Message> JournalStage<M> {
     pub(crate) fn shared(&self) -> &StdArc<Shared<M>> {
         &self.shared
+    }
+
+    /// Its cursor, for one that comes after it.
+    pub(crate) fn cursor(&self) -> Result<StdArc<Cursor>, SubscribeError> {
+        self.member.follow()
     }
 
     /// Whether it journals messages of these metadata.
