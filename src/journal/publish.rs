@@ -30,7 +30,6 @@ pub enum MessageState {
 }
 
 /// What a publisher holds of a message that the broker has accepted: to learn how far it is.
-#[must_use = "a receipt says how far a message is; that the broker has it is all that is known without asking"]
 pub struct Receipt<M> {
     shared: StdArc<Shared<M>>,
     /// The message is before this place of the ring.
@@ -131,7 +130,7 @@ impl<M: Message> Receipt<M> {
                 return shared.check().err().map(Err);
             }
             if shared.counts.lost.get() != self.lost_before {
-                return Some(Err(JournalError::Lost));
+                return Some(Err(store.check().err().unwrap_or(JournalError::Lost)));
             }
             *records = Some(boundary.sequence);
             if store.progress.durable.get() < boundary.sequence {

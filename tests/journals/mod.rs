@@ -84,3 +84,43 @@ pub fn replayed(journal: &Journal<u64>, query: ReplayQuery) -> Vec<u64> {
 pub fn all(journal: &Journal<u64>) -> Vec<u64> {
     replayed(journal, ReplayQuery::new())
 }
+
+// ===== processes of their own =====
+
+/// What the child of a test is told by.
+const ROLE: &str = "STENTOR_JOURNAL_CHILD";
+
+/// Runs the test of this name of this binary in another process, with something to tell it.
+pub fn child(test: &str, told: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, told);
+    command
+}
+
+/// What this process was told, if it is the child of a test.
+pub fn told() -> Option<PathBuf> {
+    std::env::var_os(ROLE).map(PathBuf::from)
+}
+
+/// Numbers without a pattern, and without a promise.
+pub struct Random(pub u64);
+
+impl Random {
+    /// Seeded by the clock; says the seed, which the environment can set.
+    pub fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let given = std::env::var("STENTOR_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or(now.as_nanos() as u64);
+        println!("STENTOR_SEED={seed}");
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
