@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "actors")]
 mod actor;
@@ -13,6 +14,8 @@ mod codec;
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 #[cfg(feature = "journal")]
 mod journal;
 #[cfg(feature = "remote")]
@@ -59,7 +62,8 @@ pub use codec::{Codec, CodecError, Postcard, WireError, decode_frame, encode_fra
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern,
+    TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
@@ -82,8 +86,10 @@ pub use journal::{
 };
 #[cfg(feature = "remote")]
 pub use remote::{
-    ConnectionState, EntryId, Outage, Published, RemoteConfig, RemoteError, RemoteMetrics,
-    RemoteSubscribe, ReplayFrom, Undecodable,
+    AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
+    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
+    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
+    Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

@@ -95,11 +95,9 @@ fn what_was_durable_when_the_writer_was_killed_is_there() {
         let journal = Journal::<Message>::open(dir.path(), config(run)).unwrap();
         cuts += u64::from(journal.recovery().cut > 0);
         let mut found = HashSet::new();
-        let mut next = 0;
-        for journalled in journal.replay(ReplayQuery::new()).unwrap() {
+        for (next, journalled) in (0..).zip(journal.replay(ReplayQuery::new()).unwrap()) {
             let journalled = journalled.unwrap();
             assert_eq!(journalled.sequence, next);
-            next += 1;
             let (run, publisher, number, text) = journalled.envelope.message;
             assert_eq!(text.len() as u64, length(number));
             assert!(found.insert((run, publisher, number)), "twice: {run} {publisher} {number}");

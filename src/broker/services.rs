@@ -6,8 +6,11 @@ use crate::broker::broker::Message;
 use crate::broker::config::BrokerConfig;
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::metrics::RequestMetrics;
 use crate::broker::pending::{Found, Table, Ticket};
 use crate::broker::subscription::Deliveries;
+#[cfg(feature = "remote")]
+use crate::envelope::Origin;
 use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
 use crate::hook::{Hook, Outcome};
 use crate::sync::counter::Counter;
@@ -19,6 +22,9 @@ pub(crate) struct Services<M, H> {
     pub(crate) counts: Counts,
     /// Made for the first request.
     requests: OnceLock<Arc<Table<M>>>,
+    /// The origin of what bridges export from here, once there is a bridge.
+    #[cfg(feature = "remote")]
+    origin: OnceLock<Option<Origin>>,
 }
 
 /// What has come of messages and requests.
@@ -32,8 +38,15 @@ pub(crate) struct Counts {
 
 impl<M: Message, H: Hook<M>> Services<M, H> {
     pub(crate) fn new(hooks: H, dead_letters: DeadLetters<M>, config: BrokerConfig) -> Self {
-        let requests = OnceLock::new();
-        let services = Self { hooks, dead_letters, config, counts: Counts::default(), requests };
+        let services = Self {
+            hooks,
+            dead_letters,
+            config,
+            counts: Counts::default(),
+            requests: OnceLock::new(),
+            #[cfg(feature = "remote")]
+            origin: OnceLock::new(),
+        };
         if cfg!(stentor_loom) {
             // The model checker does not know `OnceLock`.
             services.table();
@@ -49,6 +62,24 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     /// The same, if there has been a request.
     pub(crate) fn table_if_used(&self) -> Option<&Arc<Table<M>>> {
         self.requests.get()
+    }
+
+    /// How its requests are doing.
+    pub(crate) fn request_metrics(&self) -> RequestMetrics {
+        RequestMetrics {
+            pending: self.table_if_used().map_or(0, |table| table.pending()),
+            limit: self.config.pending_requests,
+            answered: self.counts.answered.get(),
+            timed_out: self.counts.timed_out.get(),
+            abandoned: self.counts.abandoned.get(),
+            undeliverable: self.counts.undeliverable.get(),
+        }
+    }
+
+    /// The origin of what bridges export from here; `None` if too many brokers have had one.
+    #[cfg(feature = "remote")]
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        *self.origin.get_or_init(Origin::fresh)
     }
 
     /// The reply that an envelope is, if it is one.

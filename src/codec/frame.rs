@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::codec::wire_error::WireError;
 use crate::codec::{Codec, CodecError};
 use crate::envelope::{
-    ActorAddress, CorrelationId, InvalidTopic, MessageEnvelope, MessageId, MessageMetadata,
+    ActorAddress, CorrelationId, InvalidTopic, MessageEnvelope, MessageId, MessageMetadata, Origin,
     Timestamp, Topic, TraceContext, Ttl,
 };
 
@@ -22,7 +22,8 @@ const TIMESTAMP: u16 = 1 << 4;
 const TTL: u16 = 1 << 5;
 const TRACE: u16 = 1 << 6;
 const TOPIC: u16 = 1 << 7;
-const KNOWN: u16 = (1 << 8) - 1;
+const ORIGIN: u16 = 1 << 8;
+const KNOWN: u16 = (1 << 9) - 1;
 
 /// Appends the frame of an envelope.
 ///
@@ -56,6 +57,7 @@ pub fn encode_frame<M: 'static>(
         bytes.extend(length.to_le_bytes());
         bytes.extend(topic.as_str().as_bytes());
     }
+    bytes.extend(metadata.origin.iter().flat_map(|origin| origin.to_u128().to_be_bytes()));
     let length_at = bytes.len();
     bytes.extend([0; 4]);
     codec.encode(&envelope.message, bytes)?;
@@ -162,6 +164,7 @@ fn flags(metadata: &MessageMetadata) -> u16 {
         | flag(metadata.ttl.is_some(), TTL)
         | flag(metadata.trace.is_some(), TRACE)
         | flag(metadata.topic.is_some(), TOPIC)
+        | flag(metadata.origin.is_some(), ORIGIN)
 }
 
 /// What is left of a frame.
@@ -234,6 +237,9 @@ impl<'a> Reader<'a> {
             let length = u16::from_le_bytes(self.array("length of the topic")?);
             let text = self.text("topic", length.into())?;
             metadata.topic = Some(topic(text).map_err(WireError::Topic)?);
+        }
+        if has(ORIGIN) {
+            metadata.origin = Some(self.id("origin", Origin::from_u128)?);
         }
         Ok(metadata)
     }

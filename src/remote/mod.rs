@@ -6,27 +6,40 @@
 )]
 
 mod acked;
+mod acks;
 mod asking;
+mod backend;
+mod bridge;
+mod broker;
+mod builder;
 mod config;
-mod core;
+pub(crate) mod core;
 mod error;
 mod feed;
 mod link;
+mod linked;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod origins;
+mod outage;
 mod outcome;
+mod publish;
 #[cfg(feature = "redis")]
 mod redis;
 mod subscribe;
+mod undecodable;
 
-use crate::codec::{self, frame, wire_error};
-
+pub use self::acked::{AckedStream, Delivery};
+pub use self::bridge::{
+    Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
+};
+pub use self::broker::RemoteBroker;
+pub use self::builder::RemoteBuilder;
 pub use self::config::{Outage, RemoteConfig};
-pub use self::core::Undecodable;
 pub use self::error::RemoteError;
 pub use self::link::ConnectionState;
+pub use self::linked::LinkedBroker;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};
@@ -34,3 +47,4 @@ pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
+pub use self::undecodable::Undecodable;
