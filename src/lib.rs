@@ -79,10 +79,11 @@ pub use hook::{Hook, Outcome};
 pub use hook::{MessageLog, Persist, RingJournal};
 #[cfg(feature = "journal")]
 pub use journal::{
-    Durability, Follow, Journal, JournalConfig, JournalError, JournalReader, JournalRecord,
-    JournalStage, JournalStats, Journalled, MessageState, OnFailure, PublishDurableError, Receipt,
-    Records, Recovery, Replay, ReplayError, ReplayQuery, Retention, SegmentInfo, StageBuilder,
-    StageStats,
+    CutOff, DeadLetterStage, Durability, Follow, Journal, JournalConfig, JournalError,
+    JournalReader, JournalRecord, JournalStage, JournalStats, Journalled, MessageState, OnFailure,
+    PublishDurableError, Receipt, Records, Recovery, Replay, ReplayError, ReplayQuery,
+    RequeueError, Retention, SegmentInfo, StageBuilder, StageStats, Verification, cut_journal,
+    verify_journal,
 };
 #[cfg(feature = "remote")]
 pub use remote::{

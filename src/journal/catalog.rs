@@ -118,7 +118,7 @@ fn summary_of(dir: &Path, first: u64, mends: bool) -> Result<Summary, JournalErr
 }
 
 /// Reads a segment from its beginning to its end, or to what is no record.
-fn scan(dir: &Path, first: u64) -> Result<(Summary, Option<Torn>), JournalError> {
+pub(crate) fn scan(dir: &Path, first: u64) -> Result<(Summary, Option<Torn>), JournalError> {
     let path = segment::path(dir, first);
     let length = path.metadata().map_err(JournalError::io(&path, "read"))?.len();
     let mut summary = Summary::new(first);

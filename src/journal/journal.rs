@@ -18,6 +18,7 @@ use crate::journal::catalog::Catalog;
 use crate::journal::config::{Durability, JournalConfig};
 use crate::journal::error::JournalError;
 use crate::journal::keeper::{self, Task};
+use crate::journal::letters::encode_letter;
 use crate::journal::query::ReplayQuery;
 use crate::journal::record::Kind;
 use crate::journal::recovery::Recovery;
@@ -144,15 +145,8 @@ impl<M: 'static> Journal<M> {
     /// It is not in the journal.
     pub fn append_dead_letter(&self, letter: &DeadLetter<M>) -> Result<u64, JournalError> {
         let Inner { store, codec, .. } = &*self.inner;
-        let mut reason = letter.reason.to_string();
-        while reason.len() > usize::from(u16::MAX) {
-            reason.pop();
-        }
-        let sequence = self.add(Kind::DeadLetter, |bytes| {
-            bytes.extend((reason.len() as u16).to_le_bytes());
-            bytes.extend(reason.as_bytes());
-            encode_frame(&letter.envelope, &**codec, bytes)
-        })?;
+        let write = |bytes: &mut Vec<u8>| encode_letter(letter, &**codec, bytes);
+        let sequence = self.add(Kind::DeadLetter, write)?;
         if store.config.durability == Durability::EveryBatch {
             store.sync(sequence + 1)?;
         }
@@ -200,6 +194,12 @@ impl<M: 'static> Journal<M> {
     /// It may not be there.
     pub fn sync(&self) -> Result<(), JournalError> {
         self.inner.store.sync(self.inner.store.progress.written.get())
+    }
+
+    /// Deletes now what is not to be kept. (It is done whenever a segment is full, off the way of those who append.)
+    /// Gives how many segments that were.
+    pub fn compact(&self) -> usize {
+        self.inner.store.retire()
     }
 
     // ===== reading =====

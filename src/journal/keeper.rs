@@ -54,7 +54,7 @@ fn keep(store: &Store, tasks: &Receiver<Task>) {
                 }
             }
             Ok(Task::SyncNow) => store.sync_interval(),
-            Ok(Task::Retire) => store.retire(),
+            Ok(Task::Retire) => _ = store.retire(),
             Err(RecvTimeoutError::Timeout) => {
                 store.retire();
                 due = look.map(|look| Instant::now() + look);
@@ -71,7 +71,7 @@ fn gather(tasks: &Receiver<Task>, store: &Store, interval: Duration) -> bool {
     loop {
         match tasks.recv_deadline(until) {
             Ok(Task::Close) | Err(RecvTimeoutError::Disconnected) => return true,
-            Ok(Task::Retire) => store.retire(),
+            Ok(Task::Retire) => _ = store.retire(),
             Ok(Task::Sync) => {}
             Ok(Task::SyncNow) | Err(RecvTimeoutError::Timeout) => break,
         }

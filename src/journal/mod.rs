@@ -12,7 +12,9 @@ mod follow;
 #[expect(clippy::module_inception, reason = "the journal is what this floor is named after")]
 mod journal;
 mod keeper;
+mod letters;
 mod lock;
+mod mend;
 mod progress;
 mod publish;
 mod query;
@@ -34,6 +36,8 @@ pub use self::config::{Durability, JournalConfig, OnFailure, Retention};
 pub use self::error::JournalError;
 pub use self::follow::Follow;
 pub use self::journal::{Journal, JournalStats};
+pub use self::letters::{DeadLetterStage, RequeueError};
+pub use self::mend::{CutOff, Verification, cut_journal, verify_journal};
 pub use self::publish::{MessageState, PublishDurableError, Receipt};
 pub use self::query::ReplayQuery;
 pub use self::reader::{JournalReader, JournalRecord, Records, SegmentInfo};

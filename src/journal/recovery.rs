@@ -66,7 +66,11 @@ fn drop_unborn(dir: &Path) -> Result<(), JournalError> {
 }
 
 /// An error if what is behind the last record had been on disk.
-fn refuse_corruption(path: &Path, last: &Summary, torn: &Torn) -> Result<(), JournalError> {
+pub(crate) fn refuse_corruption(
+    path: &Path,
+    last: &Summary,
+    torn: &Torn,
+) -> Result<(), JournalError> {
     let bytes = fs::read(path).map_err(JournalError::io(path, "read"))?;
     let behind = bytes.get(last.bytes as usize + 1..).unwrap_or_default();
     match find_synced(behind, last.next + 1) {

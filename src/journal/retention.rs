@@ -32,13 +32,21 @@ pub(crate) fn doomed(catalog: &Catalog, retention: &Retention) -> usize {
 
 /// Deletes a segment and its index.
 pub(crate) fn delete(segment: &Path) -> Result<(), JournalError> {
-    for path in [&Summary::path(segment), segment] {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(JournalError::io(path, "delete")(error));
-            }
-            _ => {}
+    delete_index(segment)?;
+    remove(segment)
+}
+
+/// Deletes the index of a segment.
+pub(crate) fn delete_index(segment: &Path) -> Result<(), JournalError> {
+    remove(&Summary::path(segment))
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), JournalError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(JournalError::io(path, "delete")(error))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }

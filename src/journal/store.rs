@@ -175,17 +175,18 @@ impl Store {
         drop(self.keeper.send(task));
     }
 
-    /// Deletes what is not to be kept. For the keeper.
-    pub(crate) fn retire(&self) {
+    /// Deletes what is not to be kept; how many segments that was.
+    pub(crate) fn retire(&self) -> usize {
         let doomed = {
             let mut writer = self.writer.lock();
             let doomed = retention::doomed(&writer.catalog, &self.config.retention);
             writer.catalog.older.drain(..doomed).collect::<Vec<_>>()
         };
-        for summary in doomed {
+        for summary in &doomed {
             if let Err(error) = retention::delete(&segment::path(&self.dir, summary.first)) {
                 tracing::error!(target: "stentor::journal", "{error}");
             }
         }
+        doomed.len()
     }
 }
