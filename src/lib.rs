@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "actors")]
 mod actor;
@@ -7,6 +8,8 @@ mod backoff;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
+#[cfg(feature = "codec")]
+mod codec;
 #[cfg(feature = "broker")]
 mod envelope;
 #[cfg(feature = "broker")]
@@ -50,10 +53,15 @@ pub use bus::{
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
     TryPublishWithError, TryRecvError,
 };
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "codec")]
+pub use codec::{Codec, CodecError, Postcard, WireError, decode_frame, encode_frame};
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern,
+    TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
@@ -67,13 +75,12 @@ pub use hook::{CircuitBreaker, CircuitState};
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
 pub use hook::{Journal, Persist, RingJournal};
-#[cfg(feature = "json")]
-pub use remote::Json;
 #[cfg(feature = "remote")]
 pub use remote::{
-    Codec, CodecError, ConnectionState, EntryId, Outage, Postcard, Published, RemoteConfig,
-    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame,
-    encode_frame,
+    AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
+    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
+    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
+    Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

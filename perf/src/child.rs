@@ -45,6 +45,11 @@ fn measure(run: Run, order: &Order) -> Measurement {
             | Kind::BrokerAlone
             | Kind::Request
             | Kind::RequestThreads
+            | Kind::ActorTell
+            | Kind::ActorAsk
+            | Kind::ActorAskThreads
+            | Kind::ActorAskWorkers
+            | Kind::ActorSpawn
     ) {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }

@@ -46,6 +46,8 @@ pub struct Contender {
     pub note: &'static str,
     /// Whether it promises to lose nothing.
     pub lossless: bool,
+    /// Whether who tells its actors waits for room in their mailboxes.
+    pub bounded: bool,
     /// Round by round; none where it failed.
     pub rounds: Vec<Option<Measurement>>,
     /// Why it failed last, if it did.
@@ -139,6 +141,7 @@ impl Contender {
             name: entry.name,
             note: entry.note,
             lossless: entry.lossless,
+            bounded: entry.bounded,
             rounds: Vec::new(),
             failure: None,
         }
@@ -173,6 +176,7 @@ impl Measurement {
             Figure::Nanos => self.nanos,
             Figure::Ratio => self.ratio,
             Figure::Cores => Some(self.cores),
+            Figure::Bytes => self.bytes,
         }
     }
 }

@@ -40,6 +40,31 @@ pub enum Kind {
     Request,
     /// The same, but the task that answers has a thread of its own.
     RequestThreads,
+    /// Tasks tell actors messages in turn, on two workers.
+    ActorTell,
+    /// As `Request`, of an actor.
+    ActorAsk,
+    /// As `RequestThreads`, of an actor.
+    ActorAskThreads,
+    /// As `ActorAsk`, on two workers.
+    ActorAskWorkers,
+    /// An actor is spawned and stopped, again and again, on one thread.
+    ActorSpawn,
+    /// What idle actors hold.
+    ActorMemory,
+}
+
+impl Kind {
+    /// Whether it is about actors.
+    pub fn is_about_actors(self) -> bool {
+        use Kind::{
+            ActorAsk, ActorAskThreads, ActorAskWorkers, ActorMemory, ActorSpawn, ActorTell,
+        };
+        matches!(
+            self,
+            ActorTell | ActorAsk | ActorAskThreads | ActorAskWorkers | ActorSpawn | ActorMemory
+        )
+    }
 }
 
 /// What the results of a row are ranked by.
@@ -55,6 +80,8 @@ pub enum Figure {
     Ratio,
     /// Cores kept busy; less is better.
     Cores,
+    /// Bytes of each actor; less is better.
+    Bytes,
 }
 
 /// One row of the harness.
@@ -66,9 +93,9 @@ pub struct Row {
     pub title: &'static str,
     /// How it is measured.
     pub kind: Kind,
-    /// Publishers; in request rows the tasks that ask, each one request at a time.
+    /// Publishers; in request and actor rows the tasks that tell or ask, each one request at a time.
     pub publishers: usize,
-    /// Subscribers.
+    /// Subscribers; in actor rows the actors.
     pub subscribers: usize,
     /// Messages published at once; 1 = unbatched.
     pub batch: usize,
@@ -108,15 +135,26 @@ impl Row {
     /// What its results are ranked by.
     pub fn figure(&self) -> Figure {
         match self.kind {
-            Kind::Thread | Kind::Poll | Kind::Router | Kind::Async | Kind::Slow | Kind::Broker => {
-                Figure::Rate
-            }
+            Kind::Thread
+            | Kind::Poll
+            | Kind::Router
+            | Kind::Async
+            | Kind::Slow
+            | Kind::Broker
+            | Kind::ActorTell
+            | Kind::ActorAskWorkers
+            | Kind::ActorSpawn => Figure::Rate,
             Kind::Nobody | Kind::BrokerAlone | Kind::Request | Kind::RequestThreads => {
                 Figure::Nanos
             }
             Kind::Churn | Kind::RouterAdds => Figure::Ratio,
-            Kind::LatencyPoll | Kind::LatencyBlock | Kind::LatencyAsync => Figure::Latency,
+            Kind::LatencyPoll
+            | Kind::LatencyBlock
+            | Kind::LatencyAsync
+            | Kind::ActorAsk
+            | Kind::ActorAskThreads => Figure::Latency,
             Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => Figure::Cores,
+            Kind::ActorMemory => Figure::Bytes,
         }
     }
 
@@ -132,16 +170,26 @@ impl Row {
             | Kind::LatencyPoll
             | Kind::LatencyBlock
             | Kind::LatencyAsync
-            | Kind::RequestThreads => 2,
-            Kind::Nobody | Kind::BrokerAlone | Kind::Request => 1,
+            | Kind::RequestThreads
+            | Kind::ActorTell
+            | Kind::ActorAskThreads
+            | Kind::ActorAskWorkers => 2,
+            Kind::Nobody
+            | Kind::BrokerAlone
+            | Kind::Request
+            | Kind::ActorAsk
+            | Kind::ActorSpawn
+            | Kind::ActorMemory => 1,
             Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => 0,
         }
     }
 
-    /// Rounds it needs at most: idle rows do not scatter.
+    /// Rounds it needs at most: idle rows and memory do not scatter.
     pub fn rounds(&self, asked: usize) -> usize {
         match self.kind {
-            Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync => asked.min(2),
+            Kind::IdleThread | Kind::IdleRouter | Kind::IdleAsync | Kind::ActorMemory => {
+                asked.min(2)
+            }
             _ => asked,
         }
     }
@@ -228,6 +276,38 @@ pub const ROWS: &[Row] = &[
         Kind::RequestThreads,
         64,
         1,
+    ),
+    Row::new("actor-tell-1-1", "a task tells an actor, two workers", Kind::ActorTell, 1, 1),
+    Row::new(
+        "actor-tell-1-1000",
+        "a task tells 1,000 actors in turn, two workers",
+        Kind::ActorTell,
+        1,
+        1_000,
+    ),
+    Row::new("actor-tell-4-1", "four tasks tell an actor, two workers", Kind::ActorTell, 4, 1),
+    Row::new("actor-ask", "a task asks an actor, both on one thread", Kind::ActorAsk, 1, 1),
+    Row::new(
+        "actor-ask-threads",
+        "a task asks an actor, each on a thread of its own",
+        Kind::ActorAskThreads,
+        1,
+        1,
+    ),
+    Row::new("actor-ask-64", "64 tasks ask an actor, two workers", Kind::ActorAskWorkers, 64, 1),
+    Row::new(
+        "actor-spawn",
+        "an actor is spawned, stopped, and its end awaited, one thread",
+        Kind::ActorSpawn,
+        1,
+        1,
+    ),
+    Row::new(
+        "actor-memory",
+        "10,000 actors that have been asked once, idle",
+        Kind::ActorMemory,
+        0,
+        10_000,
     ),
 ];
 

@@ -38,6 +38,18 @@ impl Message {
         message
     }
 
+    /// What a teller tells after its last message.
+    #[inline]
+    pub fn last(publisher: u64) -> Self {
+        Self::new(publisher, u64::MAX)
+    }
+
+    /// Whether it is that.
+    #[inline]
+    pub fn is_last(&self) -> bool {
+        self.sequence == u64::MAX
+    }
+
     /// What a request of this message is answered with.
     #[inline]
     pub fn answer(&self) -> Self {

@@ -179,39 +179,41 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
     ///
     /// # Errors
     /// It was not sent; the error says why, and has it.
-    pub async fn send(
+    #[inline]
+    pub fn send(
         &self,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.send(None, recipient, message).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.send(None, recipient, message)
     }
 
     /// Publishes an envelope as it is, unless the system is shut down.
     ///
     /// # Errors
     /// It was not published; the error says why, and has it.
-    pub async fn publish(
+    pub fn publish(
         &self,
         envelope: MessageEnvelope<M>,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.publish(envelope).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.publish(envelope)
     }
 
     /// Sends a request from outside and waits for its reply. See [`ActorContext::request`].
     ///
     /// # Errors
     /// It was not answered; the error says why, and has the request.
-    pub async fn request<R>(
+    #[inline]
+    pub fn request<R>(
         &self,
         recipient: ActorAddress,
         message: M,
         timeout: Duration,
-    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, AskError<M, B::Error>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.shared.request(None, recipient, message, timeout).await
+        self.shared.request(None, recipient, message, timeout)
     }
 
     // ===== looking on =====

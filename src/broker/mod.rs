@@ -38,7 +38,7 @@ pub use self::local::LocalBroker;
 pub use self::memory::InMemoryMessageBroker;
 pub use self::metrics::{BrokerMetrics, RequestMetrics};
 pub use self::mock::MockMessageBroker;
-#[cfg(any(feature = "nats", feature = "redis"))]
+#[cfg(feature = "remote")]
 pub(crate) use self::request::as_published;
 #[cfg(feature = "remote")]
 pub(crate) use self::request::as_requested;

@@ -9,6 +9,8 @@ use crate::broker::error::BrokerError;
 use crate::broker::metrics::RequestMetrics;
 use crate::broker::pending::{Found, Table, Ticket};
 use crate::broker::subscription::Deliveries;
+#[cfg(feature = "remote")]
+use crate::envelope::Origin;
 use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
 use crate::hook::{Hook, Outcome};
 use crate::sync::counter::Counter;
@@ -20,6 +22,9 @@ pub(crate) struct Services<M, H> {
     pub(crate) counts: Counts,
     /// Made for the first request.
     requests: OnceLock<Arc<Table<M>>>,
+    /// The origin of what bridges export from here, once there is a bridge.
+    #[cfg(feature = "remote")]
+    origin: OnceLock<Option<Origin>>,
 }
 
 /// What has come of messages and requests.
@@ -33,8 +38,15 @@ pub(crate) struct Counts {
 
 impl<M: Message, H: Hook<M>> Services<M, H> {
     pub(crate) fn new(hooks: H, dead_letters: DeadLetters<M>, config: BrokerConfig) -> Self {
-        let requests = OnceLock::new();
-        let services = Self { hooks, dead_letters, config, counts: Counts::default(), requests };
+        let services = Self {
+            hooks,
+            dead_letters,
+            config,
+            counts: Counts::default(),
+            requests: OnceLock::new(),
+            #[cfg(feature = "remote")]
+            origin: OnceLock::new(),
+        };
         if cfg!(stentor_loom) {
             // The model checker does not know `OnceLock`.
             services.table();
@@ -62,6 +74,12 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
             abandoned: self.counts.abandoned.get(),
             undeliverable: self.counts.undeliverable.get(),
         }
+    }
+
+    /// The origin of what bridges export from here; `None` if too many brokers have had one.
+    #[cfg(feature = "remote")]
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        *self.origin.get_or_init(Origin::fresh)
     }
 
     /// The reply that an envelope is, if it is one.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::envelope::address::ActorAddress;
 use crate::envelope::id::{CorrelationId, MessageId};
+use crate::envelope::origin::Origin;
 use crate::envelope::timestamp::{Timestamp, Ttl};
 use crate::envelope::topic::Topic;
 use crate::envelope::trace::TraceContext;
@@ -57,6 +58,9 @@ pub struct MessageMetadata {
     pub ttl: Option<Ttl>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+    /// Where it was published first, once a bridge has carried it. Who sends such a message on sends it no
+    /// further than the ring: see [`Origin`].
+    pub origin: Option<Origin>,
 }
 
 impl MessageMetadata {
@@ -80,6 +84,7 @@ impl MessageMetadata {
             topic: None,
             ttl: None,
             trace: None,
+            origin: None,
         }
     }
 
@@ -111,7 +116,7 @@ impl MessageMetadata {
     }
 }
 
-/// What of the [`MessageMetadata`] can be copied: all but the topic. It is what is left of a message
+/// What of the [`MessageMetadata`] can be copied and is needed afterwards. It is what is left of a message
 /// that has gone its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

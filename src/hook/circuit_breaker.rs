@@ -276,7 +276,8 @@ fn is_failure(reason: &DeadLetterReason) -> bool {
         DeadLetterReason::NoRecipient
         | DeadLetterReason::Rejected(_)
         | DeadLetterReason::LateReply
-        | DeadLetterReason::Expired => false,
+        | DeadLetterReason::Expired
+        | DeadLetterReason::Unsent => false,
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::remote::config::Outage;
 use crate::remote::error::RemoteError;
 use crate::sync::counter::Counter;
 
@@ -22,6 +21,8 @@ pub enum ConnectionState {
 /// Its transitions: back and forth between `Connected` and `Reconnecting`, and once to `Closed`.
 pub(crate) struct Link {
     state: watch::Sender<ConnectionState>,
+    /// Whether there is a connection, also once it is closed: what is left may still go out.
+    up: watch::Sender<bool>,
     /// How often a connection was lost.
     pub(crate) lost: Counter,
 }
@@ -29,7 +30,7 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new() -> Self {
         let state = watch::Sender::new(ConnectionState::Connected);
-        Self { state, lost: Counter::default() }
+        Self { state, up: watch::Sender::new(true), lost: Counter::default() }
     }
 
     pub(crate) fn state(&self) -> ConnectionState {
@@ -45,10 +46,12 @@ impl Link {
     }
 
     pub(crate) fn connected(&self) {
+        self.up.send_replace(true);
         self.go(ConnectionState::Reconnecting, ConnectionState::Connected);
     }
 
     pub(crate) fn lose(&self) {
+        self.up.send_replace(false);
         if self.go(ConnectionState::Connected, ConnectionState::Reconnecting) {
             self.lost.add(1);
         }
@@ -79,21 +82,27 @@ impl Link {
         self.wait_for(|state| state != ConnectionState::Connected).await;
     }
 
-    /// Waits for the connection as the policy says. Closed counts as there: who goes on will see.
-    pub(crate) async fn usable(&self, outage: Outage) -> Result<(), RemoteError> {
-        let is_usable = |state| state != ConnectionState::Reconnecting;
-        if is_usable(self.state()) {
+    /// Waits until there is a connection, whether it is closed or not.
+    pub(crate) async fn up(&self) {
+        // The sender is here, so it cannot fail.
+        let _ = self.up.subscribe().wait_for(|is_up| *is_up).await;
+    }
+
+    /// Whether there is a connection. Closed counts as one: who goes on will see.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.state() != ConnectionState::Reconnecting
+    }
+
+    /// Waits for that.
+    pub(crate) async fn usable(&self) {
+        self.wait_for(|state| state != ConnectionState::Reconnecting).await;
+    }
+
+    /// The same for so long at most.
+    pub(crate) async fn usable_within(&self, waited: Duration) -> Result<(), RemoteError> {
+        if self.is_usable() || tokio::time::timeout(waited, self.usable()).await.is_ok() {
             return Ok(());
         }
-        let waited = match outage {
-            Outage::Fail => Duration::ZERO,
-            Outage::Wait(limit) => {
-                if tokio::time::timeout(limit, self.wait_for(is_usable)).await.is_ok() {
-                    return Ok(());
-                }
-                limit
-            }
-        };
         Err(RemoteError::Disconnected { waited })
     }
 

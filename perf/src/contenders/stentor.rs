@@ -2,7 +2,7 @@
 
 use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
-use super::broker;
+use super::{actors, broker};
 use crate::{
     contract::{
         Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
@@ -25,6 +25,7 @@ pub fn entries() -> Vec<Entry> {
             .churn::<InPlace>()
             .envelopes::<broker::Bare>()
             .requests::<broker::Requests>()
+            .actors::<actors::Routed<actors::OnTasks>>()
             .default(),
         Entry::new("stentor-poll", "one ring, polled by the user's own loop instead of a router")
             .polled::<InPlace, InPlace>(),

@@ -1,5 +1,6 @@
 //! The drivers: one for each kind of row, the same for all contenders.
 
+pub mod actors;
 pub mod adds;
 pub mod alone;
 pub mod churn;

@@ -50,6 +50,7 @@ impl Published {
         Measurement {
             published: count,
             seconds,
+            messages_per_second: count as f64 / seconds,
             nanos: Some(seconds * 1e9 / count.max(1) as f64),
             allocations: Self::allocations_per_message(published),
             ..Measurement::default()

@@ -53,7 +53,7 @@ impl Connection {
         self.current.borrow().clone()
     }
 
-    /// Makes it again whenever it is lost, until the broker is closed. A connection that is silent is tested by
+    /// Makes it again whenever it is lost, until the broker is closed and nothing is kept. A connection that is silent is tested by
     /// a ping.
     pub(crate) async fn keep<M: Message, H: Hook<M>>(
         self: Arc<Self>,
@@ -64,7 +64,7 @@ impl Connection {
             let is_silent = tokio::select! {
                 () = self.broken.notified() => false,
                 () = tokio::time::sleep(ping_interval) => true,
-                () = core.link.closed() => return,
+                () = core.ended() => return,
             };
             if is_silent && self.run::<()>(&redis::cmd("PING")).await.is_ok() {
                 continue;
@@ -73,7 +73,7 @@ impl Connection {
             tracing::warn!(target: "stentor::remote", prefix = core.config.prefix, "redis: connection lost");
             tokio::select! {
                 () = self.again(&core) => core.link.connected(),
-                () = core.link.closed() => return,
+                () = core.ended() => return,
             }
         }
     }
