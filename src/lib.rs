@@ -42,13 +42,15 @@ pub use actor::{DeadLetterProbe, ManualTime, Probe};
 pub use backoff::Backoff;
 #[cfg(feature = "testing")]
 pub use broker::conformance;
-#[cfg(feature = "broker")]
 pub use broker::{
     BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
     ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
     InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
+#[cfg(feature = "broker")]
+#[cfg(feature = "remote")]
+pub use broker::{ConnectionState, LinkedBroker};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
@@ -88,9 +90,8 @@ pub use journal::{
 #[cfg(feature = "remote")]
 pub use remote::{
     AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
-    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
-    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
-    Undecodable,
+    BridgeStats, Delivery, EntryId, Outage, Published, RemoteBroker, RemoteBuilder, RemoteConfig,
+    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::broker::ConnectionState;
+use crate::broker::LinkedBroker;
 use crate::broker::{
     BrokerError, DeadLetter, MessageBroker, MessageStream, RequestError, as_published,
 };
@@ -16,8 +18,6 @@ use crate::remote::asking::as_requested;
 use crate::remote::backend::Backend;
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
-use crate::remote::link::ConnectionState;
-use crate::remote::linked::LinkedBroker;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::outcome::Published;
 use crate::remote::subscribe::RemoteSubscribe;
