@@ -7,8 +7,12 @@ use crate::{
     },
     drive,
     measurement::{Measurement, Stop},
+    own::Setup,
     rows::{Kind, Row},
 };
+
+/// The name of the contender that all others are compared with.
+pub const REFERENCE: &str = "reference";
 
 /// Runs one measurement.
 pub type Run = fn(&Order) -> Measurement;
@@ -22,6 +26,8 @@ pub struct Order {
     pub stop: Stop,
     /// Whether every subscriber must receive every message.
     pub lossless: bool,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
 }
 
 /// One contender.

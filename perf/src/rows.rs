@@ -1,5 +1,7 @@
 //! The rows: a topology and a way of receiving each.
 
+use serde::{Deserialize, Serialize};
+
 /// How a row is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -68,7 +70,8 @@ impl Kind {
 }
 
 /// What the results of a row are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// Messages per second; more is better.
     Rate,
