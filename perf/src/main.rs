@@ -18,6 +18,7 @@ mod measurement;
 mod parent;
 mod plan;
 mod process;
+mod remote;
 mod report;
 mod results;
 mod rows;
