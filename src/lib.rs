@@ -42,13 +42,13 @@ pub use actor::{DeadLetterProbe, ManualTime, Probe};
 pub use backoff::Backoff;
 #[cfg(feature = "testing")]
 pub use broker::conformance;
+#[cfg(feature = "broker")]
 pub use broker::{
     BoxError, BoxFuture, BrokerBuilder, BrokerConfig, BrokerError, BrokerMetrics, Clock,
     ConfigError, DeadLetter, DeadLetterCounts, DeadLetterReason, DynMessageBroker,
     InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
-#[cfg(feature = "broker")]
 #[cfg(feature = "remote")]
 pub use broker::{ConnectionState, LinkedBroker};
 pub use bus::{
