@@ -137,7 +137,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// request whose caller still waits, that ends at once, with the reason.
     pub fn report_dead_letter(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
         if let Some(table) = self.services.table_if_used() {
-            table.refuse(&envelope.metadata.header(), &reason);
+            table.refuse(&envelope.metadata, &reason);
         }
         self.services.dead_letter(envelope, reason);
     }
@@ -209,15 +209,15 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
         self.subscribe_blocking()
     }
 
-    async fn publish_request<R>(
+    fn publish_request<R>(
         &self,
         envelope: MessageEnvelope<M>,
         timeout: Duration,
-    ) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+    ) -> impl Future<Output = Result<Option<MessageEnvelope<R>>, BrokerError<M>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.publish_request_as(envelope, timeout).await
+        self.publish_request_as(envelope, timeout)
     }
 
     fn local(&self) -> Option<&dyn LocalBroker<M>> {

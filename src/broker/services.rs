@@ -8,7 +8,7 @@ use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Reje
 use crate::broker::error::BrokerError;
 use crate::broker::pending::{Found, Table, Ticket};
 use crate::broker::subscription::Deliveries;
-use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
+use crate::envelope::{MessageEnvelope, MessageHeader, MessageMetadata, Timestamp};
 use crate::hook::{Hook, Outcome};
 use crate::sync::counter::Counter;
 
@@ -54,17 +54,19 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     /// The reply that an envelope is, if it is one.
     #[inline(always)]
     pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        if envelope.metadata.correlation_id.is_none() { None } else { self.find_reply(envelope) }
+        let ticket = match self.find(&envelope.metadata) {
+            Found::Awaited(ticket) => Some(ticket),
+            Found::Late => None,
+            Found::Nothing => return None,
+        };
+        Some(Reply { ticket, envelope: envelope.clone() })
     }
 
-    #[inline(never)]
-    fn find_reply(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        match self.table_if_used()?.find(&envelope.metadata.header()) {
-            Found::Awaited(ticket) => {
-                Some(Reply { ticket: Some(ticket), envelope: envelope.clone() })
-            }
-            Found::Late => Some(Reply { ticket: None, envelope: envelope.clone() }),
-            Found::Nothing => None,
+    #[inline(always)]
+    fn find(&self, metadata: &MessageMetadata) -> Found {
+        match self.table_if_used() {
+            Some(table) if metadata.correlation_id.is_some() => table.find(metadata),
+            _ => Found::Nothing,
         }
     }
 

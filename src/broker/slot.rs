@@ -15,7 +15,7 @@
 //! the generation keeps either from taking a later request for its own.
 
 use crate::broker::dead_letter::DeadLetterReason;
-use crate::envelope::{MessageEnvelope, MessageHeader, Unique};
+use crate::envelope::{MessageEnvelope, MessageMetadata, Unique};
 use crate::sync::{AtomicU64, AtomicWaker, Ordering, UnsafeCell, fence};
 
 /// Where a request is in its life.
@@ -43,17 +43,20 @@ pub(crate) struct Generation(pub(crate) u64);
 struct State(AtomicU64);
 
 impl State {
+    #[inline]
     fn load(&self) -> (Generation, Phase) {
         // SYNC POINT names: with what `open` releases. SYNC POINT reply: with `set_ready`.
         let word = self.0.load(Ordering::Acquire);
         (Generation(word >> PHASE_BITS), PHASES[(word & ((1 << PHASE_BITS) - 1)) as usize])
     }
 
+    #[inline]
     fn change(&self, generation: Generation, from: Phase, to: Phase, success: Ordering) -> bool {
         let word = |phase| generation.0 << PHASE_BITS | phase as u64;
         self.0.compare_exchange(word(from), word(to), success, Ordering::Relaxed).is_ok()
     }
 
+    #[inline]
     fn set(&self, generation: Generation, to: Phase) {
         self.0.store(generation.0 << PHASE_BITS | to as u64, Ordering::Release);
     }
@@ -72,16 +75,19 @@ impl Name {
 
     // Relaxed: ordered by the state word, see `Slot::examine`.
 
+    #[inline]
     fn set(&self, name: Option<Unique>) {
         self.prefix.store(name.map_or(0, |name| name.prefix.get()), Ordering::Relaxed);
         self.number.store(name.map_or(0, |name| name.number), Ordering::Relaxed);
     }
 
+    #[inline]
     fn is(&self, name: Unique) -> bool {
         self.number.load(Ordering::Relaxed) == name.number
             && self.prefix.load(Ordering::Relaxed) == name.prefix.get()
     }
 
+    #[inline]
     fn is_some(&self) -> bool {
         self.prefix.load(Ordering::Relaxed) != 0
     }
@@ -170,8 +176,8 @@ impl<M> Slot<M> {
     }
 
     /// Lets replies come to the place that the caller has claimed.
-    pub(crate) fn open(&self, generation: Generation, request: &MessageHeader, deadline: u64) {
-        self.correlation_id.set(request.correlation_id.map(|id| id.0));
+    pub(crate) fn open(&self, generation: Generation, request: &MessageMetadata, id: Unique, deadline: u64) {
+        self.correlation_id.set(Some(id));
         self.message_id.set(Some(request.message_id.0));
         self.back.set(request.reply_to.or(request.sender).map(|address| address.0));
         self.deadline.store(deadline, Ordering::Relaxed);
@@ -184,17 +190,19 @@ impl<M> Slot<M> {
         self.state.load() == (generation, Phase::Ready)
     }
 
-    /// Takes the reply, if it is there; the place is free then.
-    pub(crate) fn take(&self, generation: Generation) -> Option<Ending<M>> {
-        if !self.is_ready(generation) {
-            return None;
-        }
+    /// Takes the reply, which is there ([`Self::is_ready`]); the place is free then.
+    #[inline(always)]
+    pub(crate) fn take(&self, generation: Generation) -> Ending<M> {
+        debug_assert!(self.is_ready(generation));
         // SAFETY: the phase is `Ready`, and we are the caller: nobody else touches the reply until the
         // place is free.
         let reply = self.reply.with_mut(|reply| unsafe { (*reply).take() });
         // SYNC POINT free: with `try_claim`.
         self.state.set(generation, Phase::Free);
-        reply
+        match reply {
+            Some(reply) => reply,
+            None => unreachable!("a place that is ready has a reply"),
+        }
     }
 
     /// Gives up, unless a reply is there or on its way: then false.
@@ -210,19 +218,20 @@ impl<M> Slot<M> {
         } else if self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed) {
             Left::ToReplier
         } else {
-            Left::Free(self.take(generation))
+            let is_ready = self.is_ready(generation);
+            Left::Free(is_ready.then(|| self.take(generation)))
         }
     }
 
     // ===== who replies =====
 
-    /// Finds out what an envelope of this header is to the request here.
-    pub(crate) fn examine(&self, header: &MessageHeader, id: Unique) -> Examined {
+    /// Finds out what an envelope of this metadata is to the request here.
+    pub(crate) fn examine(&self, metadata: &MessageMetadata, id: Unique) -> Examined {
         let (generation, phase) = self.state.load();
         if phase == Phase::Setting || !self.correlation_id.is(id) {
             return Examined::Unrelated;
         }
-        let is_reply = self.is_reply(header);
+        let is_reply = self.is_reply(metadata);
         // If a name above was one of a later request, then so is the state below: the fence in
         // `try_claim` has released it before the name.
         fence(Ordering::Acquire);
@@ -236,17 +245,18 @@ impl<M> Slot<M> {
     }
 
     /// A reply goes back; what has no address may go back unless it wants a reply itself.
-    fn is_reply(&self, header: &MessageHeader) -> bool {
-        if self.message_id.is(header.message_id.0) {
+    fn is_reply(&self, metadata: &MessageMetadata) -> bool {
+        if self.message_id.is(metadata.message_id.0) {
             return false;
         }
-        match header.recipient {
+        match metadata.recipient {
             Some(to) if self.back.is_some() => self.back.is(to.0),
-            _ => header.reply_to.is_none(),
+            _ => metadata.reply_to.is_none(),
         }
     }
 
     /// Hands the reply to the caller.
+    #[inline(always)]
     pub(crate) fn reply(&self, generation: Generation, reply: Ending<M>) -> Replied<M> {
         // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
         if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {

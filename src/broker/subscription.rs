@@ -125,16 +125,24 @@ impl<M: Clone> Subscription<M> {
 
     /// Receives the first message that is wanted, whatever way of waiting `look` is; `None` if it finds
     /// nothing.
+    #[inline(always)]
     fn receive(
         &mut self,
         mut look: impl FnMut(&mut Subscriber<MessageEnvelope<M>>) -> Option<Result<(), RecvError>>,
     ) -> Option<Result<MessageEnvelope<M>, RecvError>> {
         loop {
-            match look(&mut self.subscriber)?.and_then(|()| self.take()) {
-                Ok(taken) => {
-                    if let Some(envelope) = taken.and_then(|envelope| self.deliver(envelope)) {
-                        return Some(Ok(envelope));
+            let taken = match look(&mut self.subscriber)? {
+                Ok(()) => self.take(),
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(None) => {}
+                Ok(Some(envelope)) if envelope.metadata.is_expired() => self.expire(envelope),
+                Ok(Some(envelope)) => {
+                    if self.tells_deliveries {
+                        self.deliveries.delivered(&envelope, self.subscriber.name());
                     }
+                    return Some(Ok(envelope));
                 }
                 Err(error) => {
                     self.note(error);
@@ -145,6 +153,7 @@ impl<M: Clone> Subscription<M> {
     }
 
     /// Takes the first wanted of the messages that a look has found, and passes over those before it.
+    #[inline(always)]
     fn take(&mut self) -> Result<Option<MessageEnvelope<M>>, RecvError> {
         if self.wanted.is_everything() {
             return self.subscriber.take_one().map(Some);
@@ -164,18 +173,10 @@ impl<M: Clone> Subscription<M> {
         Ok(found)
     }
 
-    /// Tells of a message that is about to be received, unless it has expired.
-    #[inline(always)]
-    fn deliver(&mut self, envelope: MessageEnvelope<M>) -> Option<MessageEnvelope<M>> {
-        if envelope.metadata.is_expired() {
-            self.expired += 1;
-            self.deliveries.expired(envelope);
-            return None;
-        }
-        if self.tells_deliveries {
-            self.deliveries.delivered(&envelope, self.subscriber.name());
-        }
-        Some(envelope)
+    #[cold]
+    fn expire(&mut self, envelope: MessageEnvelope<M>) {
+        self.expired += 1;
+        self.deliveries.expired(envelope);
     }
 
     #[cold]

@@ -256,7 +256,9 @@ impl<T> Subscriber<T> {
     /// What `peek` finds, unless it is time to let other tasks run.
     fn peek_within_budget(&mut self) -> Option<Result<(), RecvError>> {
         self.budget = self.budget.checked_sub(1)?;
-        TryRecvError::settle(self.peek())
+        let found = TryRecvError::settle(self.peek())?;
+        self.has_yielded = false;
+        Some(found)
     }
 
     /// As [`readable`](Self::readable), for one who polls and leaves the waker where it is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::pending::{Caller, Heard, NoPlace};
+use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::{Answer, BrokerError, DeadLetterReason, Message, RequestError};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -45,7 +45,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             () = overdue => None,
         };
         Ok(match ended {
-            Some(Some(heard)) => asking.heard(heard),
+            Some(Some(ended)) => asking.answer(ended),
             Some(None) => asking.nobody(),
             None => asking.timed_out(),
         })
@@ -69,8 +69,11 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     ) -> Result<Self, BrokerError<M>> {
         let mut header = request.metadata.header();
         let deadline = deadline.map(Instant::into_std);
-        match core.services.table().enter(&mut header, deadline) {
-            Ok(caller) => Ok(Self { core, caller: Some(caller), header, started: Instant::now() }),
+        match core.services.table().enter(&request.metadata, deadline) {
+            Ok((caller, id)) => {
+                header.correlation_id = Some(id);
+                Ok(Self { core, caller: Some(caller), header, started: Instant::now() })
+            }
             Err(NoPlace::Duplicate) => Err(BrokerError::DuplicateCorrelationId(request.clone())),
             Err(NoPlace::Full) => Err(BrokerError::TooManyRequests {
                 envelope: request.clone(),
@@ -79,42 +82,37 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         }
     }
 
-    async fn hear(&mut self) -> Heard<M> {
+    async fn hear(&mut self) -> Ended {
         poll_fn(|cx| {
-            let heard = self.caller.as_mut().map_or(Some(Heard::Closed), |it| it.poll_heard(cx));
-            heard.map_or(Poll::Pending, Poll::Ready)
+            let ended = self.caller.as_mut().map_or(Some(Ended::Closed), |it| it.poll_ended(cx));
+            ended.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 
-    fn heard(&mut self, heard: Heard<M>) -> Answer<M> {
-        match heard {
-            Heard::Reply(reply) => {
+    fn timed_out(&mut self) -> Answer<M> {
+        let ended = self.caller.as_mut().map_or(Ended::TimedOut, Caller::time_out);
+        self.answer(ended)
+    }
+
+    fn answer(&mut self, ended: Ended) -> Answer<M> {
+        match ended {
+            Ended::Ready => match self.caller.take().map(Caller::take) {
+                Some(Ok(reply)) => self.answered(reply),
+                Some(Err(reason)) => self.undeliverable(reason),
+                None => unreachable!("a request that is ready has a caller"),
+            },
+            Ended::TimedOut => {
                 self.caller = None;
-                self.answered(reply)
+                self.core.services.counts.timed_out.add(1);
+                self.tell(|request, after| Outcome::TimedOut { request, after });
+                Answer::TimedOut
             }
-            Heard::Refused(reason) => {
-                self.caller = None;
-                self.undeliverable(reason)
-            }
-            Heard::Closed => {
+            Ended::Closed => {
                 self.abandon();
                 Answer::Closed
             }
         }
-    }
-
-    fn timed_out(&mut self) -> Answer<M> {
-        let Some(mut caller) = self.caller.take() else { return Answer::TimedOut };
-        match caller.time_out() {
-            Some(Ok(reply)) => return self.answered(reply),
-            Some(Err(reason)) => return self.undeliverable(reason),
-            None => {}
-        }
-        drop(caller);
-        self.core.services.counts.timed_out.add(1);
-        self.tell(|request, after| Outcome::TimedOut { request, after });
-        Answer::TimedOut
     }
 
     fn nobody(&mut self) -> Answer<M> {
