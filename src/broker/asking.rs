@@ -13,10 +13,11 @@ use crate::broker::dead_letter::{DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::pending::{Caller, Ended, NoPlace};
-use crate::broker::services::Services;
-use crate::bus::{PublishError, PublishTimeoutError, RoomWait, TryPublishError};
+use crate::broker::services::{Refusal, Services};
+use crate::bus::{PublishError, PublishTimeoutError, RoomWait};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
+use crate::ring::sequencer::Blocked;
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
 
@@ -113,11 +114,11 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         if let Some(envelope) = self.envelope.take() {
             let header = envelope.metadata.header();
             match self.broker.publisher().publish_timeout(envelope, timeout) {
-                Ok(()) => self.broker.services().published(&header, None),
-                Err(PublishTimeoutError::Closed(envelope)) => return Err(self.closed(envelope)),
-                Err(PublishTimeoutError::Timeout(envelope)) => {
-                    self.envelope = Some(envelope);
-                    return Ok(self.time_out());
+                Ok(()) => self.broker.services().published(&header),
+                Err(error) => {
+                    let is_closed = matches!(error, PublishTimeoutError::Closed(_));
+                    self.envelope = Some(error.into_inner());
+                    return if is_closed { Err(self.closed()) } else { Ok(self.time_out()) };
                 }
             }
         }
@@ -146,23 +147,37 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
             Ok(entered) => entered,
             Err(no_place) => return Err(self.no_place(request, no_place)),
         };
-        let mut envelope = request.clone();
+        let envelope = self.envelope.insert(request.clone());
         envelope.metadata.correlation_id = Some(id);
-        if let Err(refusal) = services.admit(&mut envelope) {
+        if let Err(refusal) = services.admit(envelope) {
             drop(caller);
-            return Err(services.refuse(envelope, refusal));
+            return Err(self.refused(refusal));
         }
         self.caller = Some(caller);
         let header = envelope.metadata.header();
         if H::OUTCOMES {
             self.told = Some((header, started));
         }
-        match self.broker.publisher().try_publish(envelope) {
-            Ok(()) => services.published(&header, None),
-            Err(TryPublishError::Full(envelope)) => self.envelope = Some(envelope),
-            Err(TryPublishError::Closed(envelope)) => return Err(self.closed(envelope)),
+        match self.broker.publisher().publish_from(&mut self.envelope) {
+            Ok(()) => services.published(&header),
+            Err(Blocked::Full) => {}
+            Err(Blocked::Closed) => return Err(self.closed()),
         }
         Ok(())
+    }
+
+    /// The hooks do not let it be published.
+    #[cold]
+    fn refused(&mut self, refusal: Refusal) -> BrokerError<M> {
+        let envelope = self.take_envelope();
+        self.broker.services().refuse(envelope, refusal)
+    }
+
+    fn take_envelope(&mut self) -> MessageEnvelope<M> {
+        match self.envelope.take() {
+            Some(envelope) => envelope,
+            None => unreachable!("what is not published is still there"),
+        }
     }
 
     #[cold]
@@ -179,8 +194,9 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     /// It could not be published, for the broker is closed.
     #[cold]
-    fn closed(&mut self, envelope: MessageEnvelope<M>) -> BrokerError<M> {
+    fn closed(&mut self) -> BrokerError<M> {
         self.caller = None;
+        let envelope = self.take_envelope();
         self.broker.services().closed(envelope)
     }
 
@@ -220,10 +236,13 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         let publisher = self.broker.publisher();
         match publisher.poll_publish(&mut self.envelope, &mut self.wait, cx) {
             Poll::Ready(Ok(())) => {
-                self.broker.services().published(&header, None);
+                self.broker.services().published(&header);
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(PublishError(back))) => Poll::Ready(Err(self.closed(back))),
+            Poll::Ready(Err(PublishError(back))) => {
+                self.envelope = Some(back);
+                Poll::Ready(Err(self.closed()))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

@@ -73,9 +73,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let (header, mut reply) = (envelope.metadata.header(), services.reply_in(&envelope));
         match self.publisher.publish(envelope) {
-            Ok(()) => services.published(&header, reply),
+            Ok(()) => {
+                services.published(&header);
+                services.reply(&mut reply);
+            }
             Err(PublishError(envelope)) => return Err(services.closed(envelope)),
         }
         Ok(())
@@ -91,9 +94,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let (header, mut reply) = (envelope.metadata.header(), services.reply_in(&envelope));
         match self.publisher.try_publish(envelope) {
-            Ok(()) => services.published(&header, reply),
+            Ok(()) => {
+                services.published(&header);
+                services.reply(&mut reply);
+            }
             Err(TryPublishError::Closed(envelope)) => return Err(services.closed(envelope)),
             Err(TryPublishError::Full(envelope)) => {
                 services.let_out(&header, &Rejection::FULL);

@@ -234,19 +234,19 @@ impl<M> Table<M> {
         });
         if let Some(ticket) = waiting {
             // A reply that has come first is as good.
-            let _ = self.reply(ticket, Err(reason.clone()));
+            self.reply(ticket, &mut Some(Err(reason.clone())));
         }
     }
 
-    /// Hands the end of a request to its caller; gives it back if that is gone.
+    /// Hands the end of a request, which is there, to its caller; false if that is gone: it is still there then.
     #[inline(always)]
-    pub(crate) fn reply(&self, ticket: Ticket, reply: Ending<M>) -> Result<(), Ending<M>> {
-        match self.slots[ticket.index].reply(ticket.generation, reply) {
-            Replied::Handed => Ok(()),
-            Replied::Late(reply) => Err(reply),
-            Replied::Freed(reply) => {
+    pub(crate) fn reply(&self, ticket: Ticket, ending: &mut Option<Ending<M>>) -> bool {
+        match self.slots[ticket.index].reply(ticket.generation, ending) {
+            Replied::Handed => true,
+            Replied::Late => false,
+            Replied::Freed => {
                 self.leave_place(ticket.index);
-                Err(reply)
+                false
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::broker::config::BrokerConfig;
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Rejection};
 use crate::broker::error::BrokerError;
 use crate::broker::pending::{Found, Table, Ticket};
+use crate::broker::slot::Ending;
 use crate::broker::subscription::Deliveries;
 use crate::envelope::{MessageEnvelope, MessageHeader, MessageMetadata, Timestamp};
 use crate::hook::{Hook, Outcome};
@@ -53,13 +54,14 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
 
     /// The reply that an envelope is, if it is one.
     #[inline(always)]
-    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        let ticket = match self.find(&envelope.metadata) {
-            Found::Awaited(ticket) => Some(ticket),
-            Found::Late => None,
-            Found::Nothing => return None,
-        };
-        Some(Reply { ticket, envelope: envelope.clone() })
+    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Reply<M> {
+        match self.find(&envelope.metadata) {
+            Found::Nothing => Reply { ticket: None, ending: None },
+            Found::Late => Reply { ticket: None, ending: Some(Ok(envelope.clone())) },
+            Found::Awaited(ticket) => {
+                Reply { ticket: Some(ticket), ending: Some(Ok(envelope.clone())) }
+            }
+        }
     }
 
     #[inline(always)]
@@ -71,13 +73,21 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     }
 
     /// Hands a reply that has been published to its caller.
+    #[inline(always)]
+    pub(crate) fn reply(&self, reply: &mut Reply<M>) {
+        if reply.ending.is_some() {
+            self.reply_to_caller(reply);
+        }
+    }
+
     #[inline(never)]
-    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
-        let handed = match ticket {
-            Some(ticket) => self.table().reply(ticket, Ok(envelope)),
-            None => Err(Ok(envelope)),
-        };
-        if let Err(Ok(late)) = handed {
+    fn reply_to_caller(&self, reply: &mut Reply<M>) {
+        if let Some(ticket) = reply.ticket
+            && self.table().reply(ticket, &mut reply.ending)
+        {
+            return;
+        }
+        if let Some(Ok(late)) = reply.ending.take() {
             self.dead_letter(late, DeadLetterReason::LateReply);
         }
     }
@@ -95,13 +105,10 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         self.hooks.before_publish(envelope).map_err(Refusal::Rejected)
     }
 
-    /// A message has been published; if it was a reply, its caller gets it.
+    /// A message has been published.
     #[inline(always)]
-    pub(crate) fn published(&self, header: &MessageHeader, reply: Option<Reply<M>>) {
+    pub(crate) fn published(&self, header: &MessageHeader) {
         self.hooks.after_publish(header);
-        if let Some(reply) = reply {
-            self.reply(reply);
-        }
     }
 
     /// A message that was admitted has not been published.
@@ -162,8 +169,9 @@ pub(crate) enum Refusal {
     Rejected(Rejection),
 }
 
-/// A reply on its way to its caller; without a ticket it is late.
+/// A reply on its way to its caller, if there is one; without a ticket it is late.
 pub(crate) struct Reply<M> {
     ticket: Option<Ticket>,
-    envelope: MessageEnvelope<M>,
+    /// Here until the caller has it.
+    ending: Option<Ending<M>>,
 }

@@ -118,13 +118,13 @@ pub(crate) enum Left<M> {
 }
 
 /// What came of a reply.
-pub(crate) enum Replied<M> {
+pub(crate) enum Replied {
     /// The caller has it.
     Handed,
-    /// The request is over; here is the reply.
-    Late(Ending<M>),
-    /// The caller left at this moment; here is the reply, and the place is free now.
-    Freed(Ending<M>),
+    /// The request is over.
+    Late,
+    /// The caller left at this moment: the place is free now.
+    Freed,
 }
 
 pub(crate) struct Slot<M> {
@@ -176,7 +176,13 @@ impl<M> Slot<M> {
     }
 
     /// Lets replies come to the place that the caller has claimed.
-    pub(crate) fn open(&self, generation: Generation, request: &MessageMetadata, id: Unique, deadline: u64) {
+    pub(crate) fn open(
+        &self,
+        generation: Generation,
+        request: &MessageMetadata,
+        id: Unique,
+        deadline: u64,
+    ) {
         self.correlation_id.set(Some(id));
         self.message_id.set(Some(request.message_id.0));
         self.back.set(request.reply_to.or(request.sender).map(|address| address.0));
@@ -255,27 +261,24 @@ impl<M> Slot<M> {
         }
     }
 
-    /// Hands the reply to the caller.
+    /// Hands the reply, which is there, to the caller; otherwise it is still there afterwards.
     #[inline(always)]
-    pub(crate) fn reply(&self, generation: Generation, reply: Ending<M>) -> Replied<M> {
+    pub(crate) fn reply(&self, generation: Generation, reply: &mut Option<Ending<M>>) -> Replied {
         // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
         if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {
-            return Replied::Late(reply);
+            return Replied::Late;
         }
         // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
-        self.reply.with_mut(|place| unsafe { *place = Some(reply) });
+        self.reply.with_mut(|place| std::mem::swap(unsafe { &mut *place }, reply));
         // SYNC POINT reply: it is in place for who loads `Ready`.
         if self.state.change(generation, Phase::Replying, Phase::Ready, Ordering::Release) {
             self.waker.wake();
             return Replied::Handed;
         }
         // SAFETY: the phase is `Left`: the caller is gone, and the place is still ours.
-        let reply = self.reply.with_mut(|place| unsafe { (*place).take() });
+        self.reply.with_mut(|place| std::mem::swap(unsafe { &mut *place }, reply));
         self.state.set(generation, Phase::Free);
-        match reply {
-            Some(reply) => Replied::Freed(reply),
-            None => unreachable!("nobody but us has touched the reply"),
-        }
+        Replied::Freed
     }
 
     // ===== those who look on =====

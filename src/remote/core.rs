@@ -100,7 +100,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             Ok(outcome) => {
                 self.counts.published.add(1);
                 if let Some(header) = admitted.header.take() {
-                    self.services.published(&header, None);
+                    self.services.published(&header);
                 }
                 Ok(outcome)
             }
@@ -125,9 +125,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
 
     /// Hands a reply to whoever waits for it. Anything else is none of its business.
     pub(crate) fn hand_over(&self, envelope: &MessageEnvelope<M>) {
-        if let Some(reply) = self.services.reply_in(envelope) {
-            self.services.reply(reply);
-        }
+        self.services.reply(&mut self.services.reply_in(envelope));
     }
 
     /// What is no message is counted, logged, and kept for whoever listens.
