@@ -10,10 +10,12 @@ use std::time::Duration;
 use crate::broker::broker::Message;
 use crate::broker::config::Timer;
 use crate::broker::dead_letter::{DeadLetterReason, Rejection};
+use crate::broker::epoch::NEVER;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::services::{Refusal, Services};
+use crate::broker::slot::Ending;
 use crate::bus::{PublishError, PublishTimeoutError, RoomWait};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -61,7 +63,8 @@ pub(crate) struct Asking<'a, M: Message, H: Hook<M>> {
     /// The request, while there is no room to publish it.
     envelope: Option<MessageEnvelope<M>>,
     wait: RoomWait,
-    deadline: Option<Instant>,
+    /// See `Epoch`.
+    deadline: u64,
     /// What hooks that want to know of outcomes are told: the request, and when it began.
     told: Option<(MessageHeader, Instant)>,
 }
@@ -70,7 +73,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     #[inline(always)]
     pub(crate) fn new(broker: &'a InMemoryMessageBroker<M, H>) -> Self {
         let wait = RoomWait::default();
-        Self { broker, caller: None, envelope: None, wait, deadline: None, told: None }
+        Self { broker, caller: None, envelope: None, wait, deadline: NEVER, told: None }
     }
 
     /// Publishes a request and waits, as a task, for its end.
@@ -91,7 +94,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         }
         match self.broker.services().config.timer {
             Timer::Thread => {
-                let mut watch = Watch { deadline: self.deadline, is_set: timeout.is_zero() };
+                let mut watch = Watch { deadline: self.deadline(), is_set: timeout.is_zero() };
                 let services = self.broker.services();
                 poll_fn(|cx| self.poll_ended(cx, &mut |_| watch.is_over(services))).await
             }
@@ -122,7 +125,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
                 }
             }
         }
-        let (deadline, wait) = (self.deadline, &self.broker.services().config.wait);
+        let (deadline, wait) = (self.deadline(), &self.broker.services().config.wait);
         let ended = poll_fn(|cx| match self.poll_caller(cx) {
             Some(ended) => Poll::Ready(ended),
             None => Poll::Pending,
@@ -141,9 +144,10 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         request: &MessageEnvelope<M>,
         timeout: Duration,
     ) -> Result<(), BrokerError<M>> {
-        let (services, started) = (self.broker.services(), Instant::now());
-        self.deadline = started.checked_add(timeout);
-        let (caller, id) = match services.table().enter(&request.metadata, self.deadline) {
+        let services = self.broker.services();
+        let table = services.table();
+        self.deadline = table.epoch.deadline(timeout);
+        let (caller, id) = match table.enter(&request.metadata, self.deadline) {
             Ok(entered) => entered,
             Err(no_place) => return Err(self.no_place(request, no_place)),
         };
@@ -156,7 +160,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         self.caller = Some(caller);
         let header = envelope.metadata.header();
         if H::OUTCOMES {
-            self.told = Some((header, started));
+            self.told = Some((header, Instant::now()));
         }
         match self.broker.publisher().publish_from(&mut self.envelope) {
             Ok(()) => services.published(&header),
@@ -256,6 +260,10 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         self.caller.as_ref().map_or(Some(Ended::Closed), Caller::ended)
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        self.broker.services().table().epoch.instant(self.deadline)
+    }
+
     #[cold]
     fn time_out(&mut self) -> Ended {
         self.caller.as_mut().map_or(Ended::TimedOut, Caller::time_out)
@@ -263,21 +271,27 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     // ===== how it ends =====
 
-    /// What it has ended with. To be called at once, and once.
+    /// Takes the reply if that is what it has ended with, into `ending`. What else it has ended with is told by
+    /// [`Self::answer`].
     #[inline(always)]
-    pub(crate) fn answer(&mut self, ended: Ended) -> Answer<M> {
-        match (ended, self.caller.take()) {
-            (Ended::Ready, Some(caller)) => match caller.take() {
-                Ok(reply) => {
-                    self.broker.services().counts.answered.add(1);
-                    self.tell(|request, after| Outcome::Answered { request, after });
-                    Answer::Reply(reply)
-                }
-                Err(reason) => self.undeliverable(reason),
-            },
-            (Ended::TimedOut, _) => self.timed_out(),
-            (Ended::Closed | Ended::Ready, caller) => {
-                self.caller = caller;
+    pub(crate) fn take(&mut self, ended: Ended, ending: &mut Option<Ending<M>>) {
+        if let Some(caller) = self.caller.take_if(|_| ended == Ended::Ready) {
+            caller.take(ending);
+            if let Some(Ok(_)) = ending {
+                self.broker.services().counts.answered.add(1);
+                self.tell(|request, after| Outcome::Answered { request, after });
+            }
+        }
+    }
+
+    /// What it has ended with, where [`Self::take`] has left `ending`.
+    #[cold]
+    pub(crate) fn answer(&mut self, ended: Ended, ending: Option<Ending<M>>) -> Answer<M> {
+        match (ended, ending) {
+            (_, Some(Ok(reply))) => Answer::Reply(reply),
+            (_, Some(Err(reason))) => self.undeliverable(reason),
+            (Ended::TimedOut, None) => self.timed_out(),
+            (Ended::Closed | Ended::Ready, None) => {
                 self.abandon();
                 Answer::Closed
             }
@@ -285,7 +299,8 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     }
 
     #[cold]
-    fn timed_out(&self) -> Answer<M> {
+    fn timed_out(&mut self) -> Answer<M> {
+        self.caller = None;
         self.broker.services().counts.timed_out.add(1);
         self.tell(|request, after| Outcome::TimedOut { request, after });
         Answer::TimedOut

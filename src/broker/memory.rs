@@ -73,7 +73,8 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, mut reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let header = envelope.metadata.header();
+        let mut reply = services.reply_in(&envelope);
         match self.publisher.publish(envelope) {
             Ok(()) => {
                 services.published(&header);
@@ -94,7 +95,8 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, mut reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let header = envelope.metadata.header();
+        let mut reply = services.reply_in(&envelope);
         match self.publisher.try_publish(envelope) {
             Ok(()) => {
                 services.published(&header);

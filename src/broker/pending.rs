@@ -9,11 +9,11 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
 use crate::broker::dead_letter::DeadLetterReason;
+use crate::broker::epoch::{Epoch, NEVER};
 use crate::broker::slot::{Ending, Examined, Generation, Left, Replied, Slot};
 use crate::broker::timer::{Alarm, Watched};
 use crate::envelope::{CorrelationId, MessageMetadata, Unique, fresh_prefix};
@@ -36,7 +36,7 @@ pub(crate) struct Table<M> {
     farthest: AtomicUsize,
     closed: AtomicBool,
     /// What deadlines are counted from.
-    epoch: Instant,
+    pub(crate) epoch: Epoch,
     pub(crate) alarm: Arc<Alarm>,
 }
 
@@ -86,7 +86,7 @@ impl<M> Table<M> {
             }),
             farthest: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            epoch: Instant::now(),
+            epoch: Epoch::new(),
             alarm: Arc::new(Alarm::new()),
         }
     }
@@ -95,26 +95,14 @@ impl<M> Table<M> {
         self.room.pending.load(Ordering::Relaxed)
     }
 
-    /// A deadline as it is kept in a place.
-    fn nanos(&self, deadline: Option<Instant>) -> u64 {
-        let since = |at: Instant| at.saturating_duration_since(self.epoch).as_nanos();
-        deadline.and_then(|at| u64::try_from(since(at)).ok()).unwrap_or(u64::MAX)
-    }
-
-    /// The other way round.
-    fn instant(&self, nanos: u64) -> Option<Instant> {
-        let at = self.epoch.checked_add(Duration::from_nanos(nanos));
-        at.filter(|_| nanos != u64::MAX)
-    }
-
     // ===== the caller =====
 
-    /// Makes room for a request; its correlation id, which is given here if it has none.
+    /// Makes room for a request with this deadline (see [`Epoch`]); its correlation id, which is given here if it has none.
     #[inline]
     pub(crate) fn enter(
         &self,
         request: &MessageMetadata,
-        deadline: Option<Instant>,
+        deadline: u64,
     ) -> Result<(Caller<'_, M>, CorrelationId), NoPlace> {
         // Acquire: with `leave_room`, so that there is a place for whoever may have one.
         if self.room.pending.fetch_add(1, Ordering::Acquire) >= self.limit {
@@ -133,7 +121,7 @@ impl<M> Table<M> {
                 (ticket, self.assigned(ticket))
             }
         };
-        self.slots[ticket.index].open(ticket.generation, request, id.0, self.nanos(deadline));
+        self.slots[ticket.index].open(ticket.generation, request, id.0, deadline);
         Ok((Caller { table: self, ticket, has_waker: false, is_over: false }, id))
     }
 
@@ -256,7 +244,7 @@ impl<M> Table<M> {
     /// When the time of the request of this id is out (`None` for never), if it still waits.
     pub(crate) fn deadline_of(&self, CorrelationId(id): CorrelationId) -> Option<Option<Instant>> {
         let place = self.places_of(id).find(|&index| self.slots[index].is_waiting_for(id))?;
-        Some(self.instant(self.slots[place].deadline()?))
+        Some(self.epoch.instant(self.slots[place].deadline()?))
     }
 
     fn is_waiting(&self, CorrelationId(id): CorrelationId) -> bool {
@@ -320,13 +308,12 @@ impl<'a, M> Caller<'a, M> {
         self.table.closed.load(Ordering::Acquire).then_some(Ended::Closed)
     }
 
-    /// Takes what a request that is `Ready` has ended with.
+    /// Takes what a request that is `Ready` has ended with, into `ending`.
     #[inline(always)]
-    pub(crate) fn take(mut self) -> Ending<M> {
+    pub(crate) fn take(mut self, ending: &mut Option<Ending<M>>) {
         self.forget_waker();
-        let ending = self.slot().take(self.ticket.generation);
+        self.slot().take(self.ticket.generation, ending);
         self.set_over();
-        ending
     }
 
     /// The time is out: gives up, unless the reply has come at the last moment.
@@ -389,8 +376,8 @@ impl<M> Drop for Caller<'_, M> {
 
 impl<M: Send + 'static> Watched for Table<M> {
     fn wake_overdue(&self) -> Option<Instant> {
-        let now = self.nanos(Some(Instant::now()));
-        let mut next = u64::MAX;
+        let now = self.epoch.nanos(Instant::now());
+        let mut next = NEVER;
         for slot in &self.slots {
             match slot.deadline() {
                 Some(deadline) if deadline <= now => slot.waker.wake(),
@@ -398,7 +385,7 @@ impl<M: Send + 'static> Watched for Table<M> {
                 None => {}
             }
         }
-        self.instant(next)
+        self.epoch.instant(next)
     }
 }
 

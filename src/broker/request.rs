@@ -10,6 +10,8 @@ use crate::broker::broker::Message;
 use crate::broker::dead_letter::DeadLetterReason;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
+use crate::broker::pending::Ended;
+use crate::broker::slot::Ending;
 use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
 use crate::sync::Instant;
@@ -126,7 +128,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            as_requested(asked.map(|ended| asking.answer(ended)), envelope)
+            let mut ending = None;
+            if let Some(reply) = asking.reply_as(&asked, &mut ending) {
+                return Ok(reply);
+            }
+            as_requested(asked.map(|ended| asking.answer(ended, ending)), envelope)
         }
     }
 
@@ -147,7 +153,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
         let mut asking = Asking::new(self);
         let asked = asking.ask_blocking(&envelope, timeout);
-        as_requested(asked.map(|ended| asking.answer(ended)), envelope)
+        let mut ending = None;
+        if let Some(reply) = asking.reply_as(&asked, &mut ending) {
+            return Ok(reply);
+        }
+        as_requested(asked.map(|ended| asking.answer(ended, ending)), envelope)
     }
 
     /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
@@ -180,8 +190,28 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            as_published(asked.map(|ended| asking.answer(ended)), envelope)
+            let mut ending = None;
+            if let Some(reply) = asking.reply_as(&asked, &mut ending) {
+                return Ok(Some(reply));
+            }
+            as_published(asked.map(|ended| asking.answer(ended, ending)), envelope)
         }
+    }
+}
+
+impl<M: Message, H: Hook<M>> Asking<'_, M, H> {
+    /// The reply, if it has come and is of the type asked for as it is: then it need not be converted. What else
+    /// has come goes to `ending`.
+    #[inline(always)]
+    fn reply_as<R: Message>(
+        &mut self,
+        asked: &Result<Ended, BrokerError<M>>,
+        ending: &mut Option<Ending<M>>,
+    ) -> Option<MessageEnvelope<R>> {
+        let &Ok(ended) = asked else { return None };
+        self.take(ended, ending);
+        let same = (ending as &mut dyn Any).downcast_mut::<Option<Ending<R>>>()?;
+        same.take_if(|ending| ending.is_ok())?.ok()
     }
 }
 
@@ -207,7 +237,6 @@ where
 }
 
 /// An answer as `request` gives it.
-#[inline(always)]
 pub(crate) fn as_requested<M, R>(
     asked: Result<Answer<M>, BrokerError<M>>,
     request: MessageEnvelope<M>,
@@ -231,7 +260,6 @@ where
 }
 
 /// A reply as what was asked for; it comes back if it is not that.
-#[inline(always)]
 fn convert<M, R>(reply: MessageEnvelope<M>) -> Result<MessageEnvelope<R>, MessageEnvelope<M>>
 where
     M: Message,

@@ -109,6 +109,17 @@ pub(crate) enum Examined {
 /// What a caller gets: the reply, or why nobody will handle its request.
 pub(crate) type Ending<M> = Result<MessageEnvelope<M>, DeadLetterReason>;
 
+/// Moves what is at `from` to `to`, where nothing is: copied once, for it may be large.
+#[inline(always)]
+fn hand_on<T>(from: &mut Option<T>, to: &mut Option<T>) {
+    debug_assert!(to.is_none());
+    // SAFETY: both are ours, and nothing at `to` is lost; what was at `from` is only at `to` afterwards.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from, to, 1);
+        std::ptr::write(from, None);
+    }
+}
+
 /// How a caller has left.
 pub(crate) enum Left<M> {
     /// The place is free; the reply, if it was there.
@@ -196,19 +207,15 @@ impl<M> Slot<M> {
         self.state.load() == (generation, Phase::Ready)
     }
 
-    /// Takes the reply, which is there ([`Self::is_ready`]); the place is free then.
+    /// Takes the reply, which is there ([`Self::is_ready`]), into `reply`; the place is free then.
     #[inline(always)]
-    pub(crate) fn take(&self, generation: Generation) -> Ending<M> {
+    pub(crate) fn take(&self, generation: Generation, reply: &mut Option<Ending<M>>) {
         debug_assert!(self.is_ready(generation));
         // SAFETY: the phase is `Ready`, and we are the caller: nobody else touches the reply until the
         // place is free.
-        let reply = self.reply.with_mut(|reply| unsafe { (*reply).take() });
+        self.reply.with_mut(|place| hand_on(unsafe { &mut *place }, reply));
         // SYNC POINT free: with `try_claim`.
         self.state.set(generation, Phase::Free);
-        match reply {
-            Some(reply) => reply,
-            None => unreachable!("a place that is ready has a reply"),
-        }
     }
 
     /// Gives up, unless a reply is there or on its way: then false.
@@ -224,8 +231,11 @@ impl<M> Slot<M> {
         } else if self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed) {
             Left::ToReplier
         } else {
-            let is_ready = self.is_ready(generation);
-            Left::Free(is_ready.then(|| self.take(generation)))
+            let mut reply = None;
+            if self.is_ready(generation) {
+                self.take(generation, &mut reply);
+            }
+            Left::Free(reply)
         }
     }
 
@@ -269,14 +279,14 @@ impl<M> Slot<M> {
             return Replied::Late;
         }
         // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
-        self.reply.with_mut(|place| std::mem::swap(unsafe { &mut *place }, reply));
+        self.reply.with_mut(|place| hand_on(reply, unsafe { &mut *place }));
         // SYNC POINT reply: it is in place for who loads `Ready`.
         if self.state.change(generation, Phase::Replying, Phase::Ready, Ordering::Release) {
             self.waker.wake();
             return Replied::Handed;
         }
         // SAFETY: the phase is `Left`: the caller is gone, and the place is still ours.
-        self.reply.with_mut(|place| std::mem::swap(unsafe { &mut *place }, reply));
+        self.reply.with_mut(|place| hand_on(unsafe { &mut *place }, reply));
         self.state.set(generation, Phase::Free);
         Replied::Freed
     }

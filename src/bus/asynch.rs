@@ -264,16 +264,22 @@ impl<T> Subscriber<T> {
     pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         match self.peek_within_budget() {
             Some(found) => Poll::Ready(found),
+            None if self.budget > 0 && !self.has_yielded => self.let_others_run(cx),
             None => self.poll_readable(cx),
         }
     }
 
+    /// Wakes its own task, so that others run first.
+    fn let_others_run<R>(&mut self, cx: &Context<'_>) -> Poll<R> {
+        self.budget = COOPERATION;
+        self.has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         if self.budget == 0 {
-            self.budget = COOPERATION;
-            self.has_yielded = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return self.let_others_run(cx);
         }
         self.budget = COOPERATION;
         let key = self.id().0;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::broker::epoch::NEVER;
 use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::{Answer, BrokerError, DeadLetterReason, Message, RequestError};
 use crate::envelope::{MessageEnvelope, MessageHeader};
@@ -68,8 +69,9 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         deadline: Option<Instant>,
     ) -> Result<Self, BrokerError<M>> {
         let mut header = request.metadata.header();
-        let deadline = deadline.map(Instant::into_std);
-        match core.services.table().enter(&request.metadata, deadline) {
+        let table = core.services.table();
+        let deadline = deadline.map_or(NEVER, |at| table.epoch.nanos(at.into_std()));
+        match table.enter(&request.metadata, deadline) {
             Ok((caller, id)) => {
                 header.correlation_id = Some(id);
                 Ok(Self { core, caller: Some(caller), header, started: Instant::now() })
@@ -97,11 +99,17 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     fn answer(&mut self, ended: Ended) -> Answer<M> {
         match ended {
-            Ended::Ready => match self.caller.take().map(Caller::take) {
-                Some(Ok(reply)) => self.answered(reply),
-                Some(Err(reason)) => self.undeliverable(reason),
-                None => unreachable!("a request that is ready has a caller"),
-            },
+            Ended::Ready => {
+                let mut ending = None;
+                if let Some(caller) = self.caller.take() {
+                    caller.take(&mut ending);
+                }
+                match ending {
+                    Some(Ok(reply)) => self.answered(reply),
+                    Some(Err(reason)) => self.undeliverable(reason),
+                    None => unreachable!("a request that is ready has an ending"),
+                }
+            }
             Ended::TimedOut => {
                 self.caller = None;
                 self.core.services.counts.timed_out.add(1);
