@@ -3,6 +3,7 @@
 //! Whoever replies often does so as soon as it is let: so a task first lets the others run once (it wakes itself),
 //! and only then leaves its waker with the request and its deadline with the timer.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::services::{Refusal, Services};
-use crate::broker::slot::Ending;
+use crate::broker::slot::hand_reply;
 use crate::bus::{PublishError, PublishTimeoutError, RoomWait};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -271,24 +272,33 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
 
     // ===== how it ends =====
 
-    /// Takes the reply if that is what it has ended with, into `ending`. What else it has ended with is told by
-    /// [`Self::answer`].
+    /// Takes the reply, if that is what it has ended with and it is of the type asked for as it is: it need not
+    /// be converted then, and is copied once. What else it has ended with is told by [`Self::answer`].
     #[inline(always)]
-    pub(crate) fn take(&mut self, ended: Ended, ending: &mut Option<Ending<M>>) {
-        if let Some(caller) = self.caller.take_if(|_| ended == Ended::Ready) {
-            caller.take(ending);
-            if let Some(Ok(_)) = ending {
-                self.broker.services().counts.answered.add(1);
-                self.tell(|request, after| Outcome::Answered { request, after });
-            }
+    pub(crate) fn take_as<R: Message>(
+        &mut self,
+        asked: &Result<Ended, BrokerError<M>>,
+        reply: &mut Option<MessageEnvelope<R>>,
+    ) {
+        let reply = (reply as &mut dyn Any).downcast_mut::<Option<MessageEnvelope<M>>>();
+        if let Some(reply) = reply
+            && let Ok(Ended::Ready) = asked
+            && let Some(caller) = self.caller.take_if(|caller| caller.is_answered())
+        {
+            caller.take(|ending| hand_reply(ending, reply));
+            self.answered();
         }
     }
 
-    /// What it has ended with, where [`Self::take`] has left `ending`.
+    /// What it has ended with, if not with what [`Self::take_as`] has taken.
     #[cold]
-    pub(crate) fn answer(&mut self, ended: Ended, ending: Option<Ending<M>>) -> Answer<M> {
-        match (ended, ending) {
-            (_, Some(Ok(reply))) => Answer::Reply(reply),
+    pub(crate) fn answer(&mut self, ended: Ended) -> Answer<M> {
+        let caller = self.caller.take_if(|_| ended == Ended::Ready);
+        match (ended, caller.and_then(|caller| caller.take(Option::take))) {
+            (_, Some(Ok(reply))) => {
+                self.answered();
+                Answer::Reply(reply)
+            }
             (_, Some(Err(reason))) => self.undeliverable(reason),
             (Ended::TimedOut, None) => self.timed_out(),
             (Ended::Closed | Ended::Ready, None) => {
@@ -296,6 +306,12 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
                 Answer::Closed
             }
         }
+    }
+
+    #[inline]
+    fn answered(&self) {
+        self.broker.services().counts.answered.add(1);
+        self.tell(|request, after| Outcome::Answered { request, after });
     }
 
     #[cold]

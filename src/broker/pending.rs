@@ -295,7 +295,13 @@ impl<'a, M> Caller<'a, M> {
         }
         self.slot().waker.register(cx.waker());
         self.has_waker = true;
-        self.ended()
+        let is_known = self.slot().listen(self.ticket.generation);
+        let ended = self.ended();
+        if ended.is_none() && !is_known {
+            // The reply is being moved into its place, and who does that wakes nobody.
+            cx.waker().wake_by_ref();
+        }
+        ended
     }
 
     /// Whether the request has ended, though not by its time.
@@ -308,12 +314,19 @@ impl<'a, M> Caller<'a, M> {
         self.table.closed.load(Ordering::Acquire).then_some(Ended::Closed)
     }
 
-    /// Takes what a request that is `Ready` has ended with, into `ending`.
+    /// Whether a request that is `Ready` has ended with a reply.
     #[inline(always)]
-    pub(crate) fn take(mut self, ending: &mut Option<Ending<M>>) {
+    pub(crate) fn is_answered(&self) -> bool {
+        self.slot().is_answered(self.ticket.generation)
+    }
+
+    /// Takes out by `take` what a request that is `Ready` has ended with.
+    #[inline(always)]
+    pub(crate) fn take<T>(mut self, take: impl FnOnce(&mut Option<Ending<M>>) -> T) -> T {
         self.forget_waker();
-        self.slot().take(self.ticket.generation, ending);
+        let taken = self.slot().take(self.ticket.generation, take);
         self.set_over();
+        taken
     }
 
     /// The time is out: gives up, unless the reply has come at the last moment.

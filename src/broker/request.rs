@@ -10,8 +10,6 @@ use crate::broker::broker::Message;
 use crate::broker::dead_letter::DeadLetterReason;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
-use crate::broker::pending::Ended;
-use crate::broker::slot::Ending;
 use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
 use crate::sync::Instant;
@@ -128,11 +126,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            let mut ending = None;
-            if let Some(reply) = asking.reply_as(&asked, &mut ending) {
-                return Ok(reply);
+            let mut reply = None;
+            asking.take_as(&asked, &mut reply);
+            match reply {
+                Some(reply) => Ok(reply),
+                None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
             }
-            as_requested(asked.map(|ended| asking.answer(ended, ending)), envelope)
         }
     }
 
@@ -153,11 +152,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
         let mut asking = Asking::new(self);
         let asked = asking.ask_blocking(&envelope, timeout);
-        let mut ending = None;
-        if let Some(reply) = asking.reply_as(&asked, &mut ending) {
-            return Ok(reply);
+        let mut reply = None;
+        asking.take_as(&asked, &mut reply);
+        match reply {
+            Some(reply) => Ok(reply),
+            None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
         }
-        as_requested(asked.map(|ended| asking.answer(ended, ending)), envelope)
     }
 
     /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
@@ -190,28 +190,13 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            let mut ending = None;
-            if let Some(reply) = asking.reply_as(&asked, &mut ending) {
-                return Ok(Some(reply));
+            let mut reply = None;
+            asking.take_as(&asked, &mut reply);
+            match reply {
+                Some(reply) => Ok(Some(reply)),
+                None => as_published(asked.map(|ended| asking.answer(ended)), envelope),
             }
-            as_published(asked.map(|ended| asking.answer(ended, ending)), envelope)
         }
-    }
-}
-
-impl<M: Message, H: Hook<M>> Asking<'_, M, H> {
-    /// The reply, if it has come and is of the type asked for as it is: then it need not be converted. What else
-    /// has come goes to `ending`.
-    #[inline(always)]
-    fn reply_as<R: Message>(
-        &mut self,
-        asked: &Result<Ended, BrokerError<M>>,
-        ending: &mut Option<Ending<M>>,
-    ) -> Option<MessageEnvelope<R>> {
-        let &Ok(ended) = asked else { return None };
-        self.take(ended, ending);
-        let same = (ending as &mut dyn Any).downcast_mut::<Option<Ending<R>>>()?;
-        same.take_if(|ending| ending.is_ok())?.ok()
     }
 }
 

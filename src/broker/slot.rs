@@ -4,12 +4,15 @@
 //! |---|---|---|
 //! | `FREE` | `SETTING` | a caller has chosen the place; generation + 1 |
 //! | `SETTING` | `WAITING` | the same, once the names are in it |
+//! | `WAITING` | `LISTENING` | the caller has left its waker; all that is said of `WAITING` holds here |
 //! | `WAITING` | `REPLYING` | whoever publishes the reply |
-//! | `REPLYING` | `READY` | the same, once the reply is in it; then wakes the caller |
+//! | `REPLYING` | `READY` | the same, once the reply is in it; then wakes the caller if that listened |
 //! | `READY` | `FREE` | the caller, once it has taken the reply out |
 //! | `WAITING` | `FREE` | the caller gives up: timed out, closed or dropped |
 //! | `REPLYING` | `LEFT` | the caller is dropped at just that moment |
 //! | `LEFT` | `FREE` | whoever publishes the reply, which is late |
+//!
+//! A caller that cannot begin to listen because the reply is on its way looks again soon: nobody will wake it.
 //!
 //! A reply and a caller that gives up both leave `WAITING` by compare-and-swap, so one of them is first;
 //! the generation keeps either from taking a later request for its own.
@@ -25,15 +28,30 @@ enum Phase {
     Free,
     Setting,
     Waiting,
+    Listening,
     Replying,
     Ready,
     Left,
 }
 
+impl Phase {
+    /// The caller waits, and there is no reply yet.
+    fn is_waiting(self) -> bool {
+        matches!(self, Self::Waiting | Self::Listening)
+    }
+}
+
 /// The lower bits of the state word are the phase.
 const PHASE_BITS: u32 = 3;
-const PHASES: [Phase; 6] =
-    [Phase::Free, Phase::Setting, Phase::Waiting, Phase::Replying, Phase::Ready, Phase::Left];
+const PHASES: [Phase; 7] = [
+    Phase::Free,
+    Phase::Setting,
+    Phase::Waiting,
+    Phase::Listening,
+    Phase::Replying,
+    Phase::Ready,
+    Phase::Left,
+];
 
 /// Counts the requests that a place has had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +138,23 @@ fn hand_on<T>(from: &mut Option<T>, to: &mut Option<T>) {
     }
 }
 
+/// Moves the reply that is at `from`, if one is, to `to`, where nothing is: copied once. Whether there was one.
+#[inline(always)]
+pub(crate) fn hand_reply<M>(
+    from: &mut Option<Ending<M>>,
+    to: &mut Option<MessageEnvelope<M>>,
+) -> bool {
+    debug_assert!(to.is_none());
+    let Some(Ok(reply)) = from else { return false };
+    let reply = std::ptr::from_mut(reply);
+    // SAFETY: as in `hand_on`.
+    unsafe {
+        std::ptr::write(to, Some(std::ptr::read(reply)));
+        std::ptr::write(from, None);
+    }
+    true
+}
+
 /// How a caller has left.
 pub(crate) enum Left<M> {
     /// The place is free; the reply, if it was there.
@@ -202,26 +237,53 @@ impl<M> Slot<M> {
         self.state.set(generation, Phase::Waiting);
     }
 
+    /// The caller has left its waker; false if whoever replies does not know of it.
+    pub(crate) fn listen(&self, generation: Generation) -> bool {
+        // SYNC POINT listening: the waker is there for who finds us listening.
+        self.state.change(generation, Phase::Waiting, Phase::Listening, Ordering::Release)
+            || self.state.load() == (generation, Phase::Listening)
+    }
+
     /// Whether the reply is there.
+    #[inline]
     pub(crate) fn is_ready(&self, generation: Generation) -> bool {
         self.state.load() == (generation, Phase::Ready)
     }
 
-    /// Takes the reply, which is there ([`Self::is_ready`]), into `reply`; the place is free then.
+    /// Whether what is there ([`Self::is_ready`]) is a reply.
     #[inline(always)]
-    pub(crate) fn take(&self, generation: Generation, reply: &mut Option<Ending<M>>) {
+    pub(crate) fn is_answered(&self, generation: Generation) -> bool {
         debug_assert!(self.is_ready(generation));
-        // SAFETY: the phase is `Ready`, and we are the caller: nobody else touches the reply until the
-        // place is free.
-        self.reply.with_mut(|place| hand_on(unsafe { &mut *place }, reply));
+        // SAFETY: as in `take`.
+        self.reply.with(|place| matches!(unsafe { &*place }, Some(Ok(_))))
+    }
+
+    /// Takes out by `take` what is there ([`Self::is_ready`]); the place is free then, and what is left in it dropped.
+    #[inline(always)]
+    pub(crate) fn take<T>(
+        &self,
+        generation: Generation,
+        take: impl FnOnce(&mut Option<Ending<M>>) -> T,
+    ) -> T {
+        debug_assert!(self.is_ready(generation));
+        let taken = self.reply.with_mut(|place| {
+            // SAFETY: the phase is `Ready`, and we are the caller: nobody else touches the reply until the
+            // place is free.
+            let place = unsafe { &mut *place };
+            let taken = take(place);
+            drop(place.take());
+            taken
+        });
         // SYNC POINT free: with `try_claim`.
         self.state.set(generation, Phase::Free);
+        taken
     }
 
     /// Gives up, unless a reply is there or on its way: then false.
     pub(crate) fn give_up(&self, generation: Generation) -> bool {
         // Relaxed: nothing has been in the place, and the change goes on with what `open` has released.
         self.state.change(generation, Phase::Waiting, Phase::Free, Ordering::Relaxed)
+            || self.state.change(generation, Phase::Listening, Phase::Free, Ordering::Relaxed)
     }
 
     /// Gives up in any case.
@@ -231,11 +293,8 @@ impl<M> Slot<M> {
         } else if self.state.change(generation, Phase::Replying, Phase::Left, Ordering::Relaxed) {
             Left::ToReplier
         } else {
-            let mut reply = None;
-            if self.is_ready(generation) {
-                self.take(generation, &mut reply);
-            }
-            Left::Free(reply)
+            let is_ready = self.is_ready(generation);
+            Left::Free(if is_ready { self.take(generation, Option::take) } else { None })
         }
     }
 
@@ -255,7 +314,7 @@ impl<M> Slot<M> {
         match phase {
             _ if now != generation => Examined::Unrelated,
             _ if !is_reply => Examined::NotTheReply,
-            Phase::Waiting => Examined::Awaited(generation),
+            _ if phase.is_waiting() => Examined::Awaited(generation),
             _ => Examined::Late,
         }
     }
@@ -275,14 +334,21 @@ impl<M> Slot<M> {
     #[inline(always)]
     pub(crate) fn reply(&self, generation: Generation, reply: &mut Option<Ending<M>>) -> Replied {
         // Relaxed: `examine` has acquired this generation, and with it that the place is empty.
-        if !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed) {
+        let listens =
+            !self.state.change(generation, Phase::Waiting, Phase::Replying, Ordering::Relaxed);
+        // SYNC POINT listening: with `listen`.
+        if listens
+            && !self.state.change(generation, Phase::Listening, Phase::Replying, Ordering::Acquire)
+        {
             return Replied::Late;
         }
         // SAFETY: the phase is `Replying`, and we have made it so: the reply is ours.
         self.reply.with_mut(|place| hand_on(reply, unsafe { &mut *place }));
         // SYNC POINT reply: it is in place for who loads `Ready`.
         if self.state.change(generation, Phase::Replying, Phase::Ready, Ordering::Release) {
-            self.waker.wake();
+            if listens {
+                self.waker.wake();
+            }
             return Replied::Handed;
         }
         // SAFETY: the phase is `Left`: the caller is gone, and the place is still ours.
@@ -314,12 +380,13 @@ impl<M> Slot<M> {
     /// What `look` finds while one and the same request waits here.
     fn while_waiting<R>(&self, look: impl FnOnce(&Self) -> R) -> Option<R> {
         let before = self.state.load();
-        if before.1 != Phase::Waiting {
+        if !before.1.is_waiting() {
             return None;
         }
         let found = look(self);
         // As in `examine`.
         fence(Ordering::Acquire);
-        (self.state.load() == before).then_some(found)
+        let (generation, phase) = self.state.load();
+        (generation == before.0 && phase.is_waiting()).then_some(found)
     }
 }

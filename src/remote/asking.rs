@@ -100,11 +100,8 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     fn answer(&mut self, ended: Ended) -> Answer<M> {
         match ended {
             Ended::Ready => {
-                let mut ending = None;
-                if let Some(caller) = self.caller.take() {
-                    caller.take(&mut ending);
-                }
-                match ending {
+                let caller = self.caller.take();
+                match caller.and_then(|caller| caller.take(Option::take)) {
                     Some(Ok(reply)) => self.answered(reply),
                     Some(Err(reason)) => self.undeliverable(reason),
                     None => unreachable!("a request that is ready has an ending"),
