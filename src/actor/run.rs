@@ -17,7 +17,7 @@ use crate::actor::report::StopCause;
 use crate::actor::supervision::{Supervisor, Verdict};
 use crate::actor::tenant::Tenant;
 use crate::broker::{DeadLetterReason, Message, MessageBroker};
-use crate::envelope::{ActorAddress, MessageEnvelope};
+use crate::envelope::ActorAddress;
 
 /// A panic, and the child it came from.
 struct Fault {
@@ -77,7 +77,8 @@ where
                     if !keep_mailbox {
                         tenant.bury_all(&DeadLetterReason::Panicked);
                     }
-                    if !tenant.pause(wait).await {
+                    // Apart: few actors are ever restarted.
+                    if !Box::pin(tenant.pause(wait)).await {
                         tenant.cause = StopCause::Stopped;
                         return;
                     }
@@ -104,13 +105,17 @@ where
     M: Message,
     B: MessageBroker<M>,
 {
-    match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
-        Ok(Some(actor)) => serve_and_mourn(actor, tenant).await,
-        Ok(None) => Ok(StopCause::Panicked),
+    let made = match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
+        Ok(None) => Err(Ok(StopCause::Panicked)),
+        Ok(Some(actor)) => Ok(serve_and_mourn(actor, tenant)),
         Err(fault) => {
             note(tenant, &fault);
-            Err(fault)
+            Err(Err(fault))
         }
+    };
+    match made {
+        Ok(living) => living.await,
+        Err(ended) => ended,
     }
 }
 
@@ -194,12 +199,15 @@ where
             }
         }
         // What is in hand, until there is something else to do.
-        while let Some(envelope) = next(tenant, cell) {
+        while has_next(tenant, cell) {
             let since = cell.meter.is_to_be_timed().then(Instant::now);
-            block.hold(|| actor.handle(envelope, &mut tenant.ctx)).await;
+            // One stays there until it has been handled, should the actor panic or its task be dropped.
+            tenant.is_handling = true;
+            block.hold(|| actor.handle(tenant.hand[0].clone(), &mut tenant.ctx)).await;
             tenant.is_handling = false;
-            drop(tenant.hand.pop_front());
+            let handled = tenant.hand.pop_front();
             cell.meter.handled(since);
+            drop(handled);
             if tenant.ctx.is_stopping || cell.mailbox.has_control() {
                 break;
             }
@@ -215,21 +223,15 @@ where
     Ok(cause)
 }
 
-/// The next message in hand, to be handled. One stays there until it has been, should the actor panic or its task
-/// be dropped.
+/// Whether there is a message in hand to be handled. Those that have expired are not.
 #[inline]
-fn next<M, B>(tenant: &mut Tenant<M, B>, cell: &Cell<M>) -> Option<MessageEnvelope<M>>
-where
-    M: Message,
-    B: MessageBroker<M>,
-{
-    loop {
-        let next = tenant.hand.front()?;
+fn has_next<M: Message, B: MessageBroker<M>>(tenant: &mut Tenant<M, B>, cell: &Cell<M>) -> bool {
+    while let Some(next) = tenant.hand.front() {
         cell.mailbox.begin(tenant.hand.len() - 1);
         if !next.metadata.is_expired() {
-            tenant.is_handling = true;
-            return Some(next.clone());
+            return true;
         }
         tenant.bury_first(DeadLetterReason::Expired);
     }
+    false
 }
