@@ -147,6 +147,11 @@ impl<M: Message, H: Hook<M>> NatsMessageBroker<M, H> {
         as_requested(self.nats().ask(envelope.clone(), timeout).await, envelope)
     }
 
+    /// See [`LinkedBroker::pipeline`]. The client takes 2,048 commands before it waits, of which a publish is two.
+    pub(crate) fn pipeline(&self) -> usize {
+        if self.nats().flushes || self.nats().log.is_some() { 1_000 } else { 1 }
+    }
+
     /// The state of its connection, now and as it changes.
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.nats().core.link.watch()

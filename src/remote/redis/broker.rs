@@ -135,6 +135,11 @@ impl<M: Message, H: Hook<M>> RedisMessageBroker<M, H> {
         as_requested(self.redis().ask(envelope.clone(), timeout).await, envelope)
     }
 
+    /// See [`LinkedBroker::pipeline`]. The client takes 50 commands before it waits.
+    pub(crate) fn pipeline(&self) -> usize {
+        48
+    }
+
     /// The state of its connection, now and as it changes.
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.redis().core.link.watch()
