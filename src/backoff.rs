@@ -26,7 +26,7 @@ impl Backoff {
     }
 
     /// The wait after so many failures in all: a random part of it, from half of it on.
-    #[cfg(any(feature = "nats", feature = "redis"))]
+    #[cfg(feature = "remote")]
     pub(crate) fn jittered(self, failed: usize) -> Duration {
         let failures = u32::try_from(failed.saturating_sub(1)).unwrap_or(u32::MAX);
         // The upper half of what randomness gives, as a number below 1.
@@ -53,7 +53,7 @@ mod tests {
         {
             let wait = Duration::from_millis(wait);
             assert_eq!(backoff.after(failures), wait);
-            #[cfg(any(feature = "nats", feature = "redis"))]
+            #[cfg(feature = "remote")]
             for _ in 0..100 {
                 let part = backoff.jittered(failures as usize + 1);
                 assert!(wait / 2 <= part && part <= wait, "{part:?} after {failures}");

@@ -4,7 +4,7 @@ use crate::{
     contenders,
     entry::{Order, Run},
     measurement::{Job, Measurement, Stop},
-    rows::{self, Kind},
+    rows,
 };
 
 /// The length of the rehearsal, as a share of the run.
@@ -34,18 +34,7 @@ pub fn make(job: &Job) -> Result<(), String> {
 
 /// Measures, after a short rehearsal that touches the code and the allocator's memory.
 fn measure(run: Run, order: &Order) -> Measurement {
-    if matches!(
-        order.row.kind,
-        Kind::Thread
-            | Kind::Poll
-            | Kind::Router
-            | Kind::Async
-            | Kind::Nobody
-            | Kind::Broker
-            | Kind::BrokerAlone
-            | Kind::Request
-            | Kind::RequestThreads
-    ) {
+    if order.row.kind.is_rehearsed() {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }
     run(order)

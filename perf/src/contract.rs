@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use tokio::runtime::Builder;
+
 use crate::{
     crew::Crew,
     workload::{Message, Sink},
@@ -157,8 +159,16 @@ pub trait Answer: 'static {
     /// What tasks ask with. Whoever answers goes on until its runtime is dropped.
     type Asker: Ask;
 
+    /// Runs a future on this thread, with a runtime on which [`start`](Self::start) can be called.
+    fn run<F>(future: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Builder::new_current_thread().build().expect("a runtime").block_on(future)
+    }
+
     /// Starts the task that answers, on the runtime that this is called on.
-    fn start() -> impl Future<Output = Self::Asker>;
+    fn start() -> impl Future<Output = Self::Asker> + Send;
 }
 
 /// Asks.

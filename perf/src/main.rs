@@ -4,6 +4,7 @@
 //! other libraries; tables and pictures at the end. Each measurement runs in a process of its own:
 //! the harness calls itself with `--job` and reads a line of JSON.
 
+mod actors;
 mod alloc;
 mod child;
 mod cli;
@@ -17,6 +18,7 @@ mod measurement;
 mod parent;
 mod plan;
 mod process;
+mod remote;
 mod report;
 mod results;
 mod rows;

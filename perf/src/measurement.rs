@@ -63,13 +63,16 @@ pub struct Measurement {
     /// Cores kept busy. In latency rows with a publishing thread: without that thread, which spins
     /// by the clock.
     pub cores: f64,
-    /// Nanoseconds per publish (nobody, broker-publish-alone) or request (request rows).
+    /// Nanoseconds per publish (nobody, broker-publish-alone), request (request and ask rows) or actor
+    /// (actor-spawn).
     pub nanos: Option<f64>,
     /// Throughput as a share of that of the undisturbed run (churn row).
     pub ratio: Option<f64>,
     /// The share of messages that the slow subscriber lost (slow row).
     pub slow_lost: Option<f64>,
-    /// Latency (latency rows).
+    /// Bytes of each actor (actor-memory).
+    pub bytes: Option<f64>,
+    /// Latency (latency rows; in request and ask rows, the time of some of the requests).
     pub latency: Option<Latency>,
 }
 

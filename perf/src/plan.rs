@@ -5,6 +5,7 @@ use crate::{
     contenders::{self, REFERENCE},
     entry::Entry,
     measurement::Stop,
+    remote::Backend,
     rows::{self, ROWS, Row},
 };
 
@@ -12,6 +13,8 @@ use crate::{
 pub struct Plan {
     /// The rows, each with its contenders.
     pub rows: Vec<(&'static Row, Vec<Entry>)>,
+    /// The rows that cannot be run here.
+    pub skipped: Vec<&'static Row>,
     /// Rounds.
     pub rounds: usize,
     /// When publishers stop.
@@ -29,9 +32,11 @@ impl Plan {
             contenders::find(name)
                 .ok_or_else(|| format!("there is no contender '{name}'; see --list"))?;
         }
-        let rows = chosen_rows(cli)?.into_iter().map(|row| (row, chosen_contenders(cli, row)));
+        let (rows, skipped): (Vec<_>, _) = chosen_rows(cli)?.into_iter().partition(can_run);
+        let rows = rows.into_iter().map(|row| (row, chosen_contenders(cli, row)));
         Ok(Self {
             rows: rows.filter(|(_, contenders)| !contenders.is_empty()).collect(),
+            skipped,
             rounds: cli.rounds.unwrap_or(if cli.full { 5 } else { 3 }).max(1),
             stop: stop(cli),
         })
@@ -41,6 +46,11 @@ impl Plan {
     pub fn measurements(&self) -> usize {
         self.rows.iter().map(|(row, contenders)| row.rounds(self.rounds) * contenders.len()).sum()
     }
+}
+
+/// Whether the server that a row needs is installed.
+fn can_run(row: &&'static Row) -> bool {
+    row.kind.backend().is_none_or(Backend::is_installed)
 }
 
 /// The rows asked for.

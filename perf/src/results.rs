@@ -6,6 +6,7 @@ use crate::{
     machine::Machine,
     measurement::{Measurement, Stop},
     plan::Plan,
+    remote::Backend,
     rows::{Figure, Row},
     stats::Summary,
 };
@@ -28,6 +29,8 @@ pub struct Results {
     pub others: Option<f64>,
     /// Row by row.
     pub rows: Vec<RowResults>,
+    /// The rows that cannot be run here.
+    pub skipped: Vec<&'static Row>,
 }
 
 /// The results of one row.
@@ -46,6 +49,8 @@ pub struct Contender {
     pub note: &'static str,
     /// Whether it promises to lose nothing.
     pub lossless: bool,
+    /// Whether who tells its actors waits for room in their mailboxes.
+    pub bounded: bool,
     /// Round by round; none where it failed.
     pub rounds: Vec<Option<Measurement>>,
     /// Why it failed last, if it did.
@@ -61,6 +66,7 @@ impl Results {
             stop: plan.stop,
             others: None,
             rows,
+            skipped: plan.skipped.clone(),
         }
     }
 
@@ -72,9 +78,10 @@ impl Results {
             .any(|contender| contender.failure.is_some())
     }
 
-    /// A sentence for each reason to doubt what was measured.
+    /// A sentence for each reason to doubt what was measured, and for each row that was not.
     pub fn warnings(&self) -> Vec<String> {
-        [self.crowded(), self.disturbed()].into_iter().flatten().collect()
+        let skipped = self.skipped.iter().map(|row| skipped(row));
+        [self.crowded(), self.disturbed()].into_iter().flatten().chain(skipped).collect()
     }
 
     /// That there are fewer cores than threads.
@@ -103,6 +110,15 @@ impl Results {
             Stop::Messages(messages) => format!("{messages} messages each"),
         }
     }
+}
+
+/// That a row was left out.
+fn skipped(row: &Row) -> String {
+    let program = row.kind.backend().map_or("", Backend::program);
+    format!(
+        "`{}` was skipped: {program} is not installed (it is not in any directory of PATH)",
+        row.name
+    )
 }
 
 impl RowResults {
@@ -139,6 +155,7 @@ impl Contender {
             name: entry.name,
             note: entry.note,
             lossless: entry.lossless,
+            bounded: entry.bounded,
             rounds: Vec::new(),
             failure: None,
         }
@@ -173,6 +190,7 @@ impl Measurement {
             Figure::Nanos => self.nanos,
             Figure::Ratio => self.ratio,
             Figure::Cores => Some(self.cores),
+            Figure::Bytes => self.bytes,
         }
     }
 }

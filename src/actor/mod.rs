@@ -20,6 +20,7 @@ mod context;
 mod error;
 mod event;
 mod gate;
+mod looking;
 mod mailbox;
 mod meter;
 mod metrics;

@@ -3,19 +3,21 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::actor::actor::{Actor, ActorPanic};
 use crate::actor::event::ActorEventKind;
 use crate::actor::mailbox::{Control, Taken};
 use crate::actor::options::Supervision;
+use crate::actor::registry::Cell;
 use crate::actor::report::StopCause;
 use crate::actor::supervision::{Supervisor, Verdict};
 use crate::actor::tenant::Tenant;
 use crate::broker::{DeadLetterReason, Message, MessageBroker};
-use crate::envelope::ActorAddress;
+use crate::envelope::{ActorAddress, MessageEnvelope};
 
 /// A panic, and the child it came from.
 struct Fault {
@@ -34,14 +36,13 @@ impl From<Box<dyn Any + Send>> for Fault {
     }
 }
 
-/// Polls a future to its end, and catches its panic.
-async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Fault> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.map_or_else(|payload| Poll::Ready(Err(payload.into())), |polled| polled.map(Ok))
-    })
-    .await
+/// Polls a future, and catches its panic. (Its caller has it pinned: a function that took it would keep it twice.)
+fn poll_caught<T>(
+    future: Pin<&mut impl Future<Output = T>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, Fault>> {
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+    polled.map_or_else(|payload| Poll::Ready(Err(payload.into())), |polled| polled.map(Ok))
 }
 
 /// Runs an actor to its end. `make` gives the first and, if it is restarted, the next ones.
@@ -125,14 +126,18 @@ where
     B: MessageBroker<M>,
 {
     // Whatever panics meanwhile: the actor, or the messages' `Clone` and `Drop`.
-    let ended = caught(serve(&mut actor, tenant)).await.and_then(|ended| ended);
+    let ended = {
+        let mut serving = pin!(serve(&mut actor, tenant));
+        poll_fn(|cx| poll_caught(serving.as_mut(), cx)).await.and_then(|ended| ended)
+    };
     if let Err(fault) = &ended {
         if std::mem::take(&mut tenant.is_handling) {
             tenant.bury_first(DeadLetterReason::Panicked);
         }
         let panic = note(tenant, fault);
         // A panic about a panic is one too many.
-        let _ = caught(async { actor.on_panic(&panic, &mut tenant.ctx).await }).await;
+        let mut mourning = pin!(async { actor.on_panic(&panic, &mut tenant.ctx).await });
+        let _ = poll_fn(|cx| poll_caught(mourning.as_mut(), cx)).await;
     }
     // Its `Drop` is user code, too.
     match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
@@ -152,20 +157,42 @@ where
     B: MessageBroker<M>,
 {
     actor.on_start(&mut tenant.ctx).await;
-    let mut budget = tenant.shared().config.budget;
+    let shared = Arc::clone(tenant.shared());
+    let mut budget = shared.config.budget;
+    // Where it lives does not change.
+    let Ok(cell) = shared.registry.cell(tenant.ctx.address) else { return Ok(StopCause::Drained) };
     let cause = loop {
         if tenant.ctx.is_stopping {
             break StopCause::Stopped;
         }
-        match tenant.take().await {
-            Taken::Messages => handle_hand(actor, tenant, &mut budget).await,
+        match poll_fn(|cx| cell.mailbox.poll_take(&mut tenant.hand, cx)).await {
+            Taken::Messages => {}
             Taken::Drained => break StopCause::Drained,
             Taken::Control(Control::Stop) => break StopCause::Stopped,
             Taken::Control(Control::Terminated(terminated)) => {
                 actor.on_terminated(terminated, &mut tenant.ctx).await;
+                continue;
             }
             Taken::Control(Control::Escalated(child, message)) => {
                 return Err(Fault { message, child: Some(child) });
+            }
+        }
+        // What is in hand, until there is something else to do.
+        while let Some(envelope) = next(tenant, cell) {
+            let since = cell.meter.is_to_be_timed().then(Instant::now);
+            actor.handle(envelope, &mut tenant.ctx).await;
+            tenant.is_handling = false;
+            let handled = tenant.hand.pop_front();
+            cell.meter.handled(since);
+            // It was handled even if its `Drop` panics.
+            drop(handled);
+            if tenant.ctx.is_stopping || cell.mailbox.has_control() {
+                break;
+            }
+            budget -= 1;
+            if budget == 0 {
+                budget = shared.config.budget;
+                tokio::task::yield_now().await;
             }
         }
     };
@@ -174,41 +201,21 @@ where
     Ok(cause)
 }
 
-/// Handles the messages in hand, until there are none or there is something else to do.
-async fn handle_hand<A, M, B>(actor: &mut A, tenant: &mut Tenant<M, B>, budget: &mut u32)
+/// The next message in hand, to be handled. One stays there until it has been, should the actor panic or its task
+/// be dropped.
+#[inline]
+fn next<M, B>(tenant: &mut Tenant<M, B>, cell: &Cell<M>) -> Option<MessageEnvelope<M>>
 where
-    A: Actor<M, B>,
     M: Message,
     B: MessageBroker<M>,
 {
-    let mut is_first = true;
-    while let Some(next) = tenant.hand.front() {
-        let left = tenant.hand.len() - 1;
-        let Some(cell) = tenant.cell() else { return };
-        cell.mailbox.begin(left);
-        if next.metadata.is_expired() {
-            tenant.bury_first(DeadLetterReason::Expired);
-            continue;
+    loop {
+        let next = tenant.hand.front()?;
+        cell.mailbox.begin(tenant.hand.len() - 1);
+        if !next.metadata.is_expired() {
+            tenant.is_handling = true;
+            return Some(next.clone());
         }
-        let since = std::mem::take(&mut is_first).then(Instant::now);
-        // The one in hand stays there until it is handled, should the actor panic or its task be dropped.
-        tenant.is_handling = true;
-        actor.handle(next.clone(), &mut tenant.ctx).await;
-        tenant.is_handling = false;
-        let handled = tenant.hand.pop_front();
-        let Some(cell) = tenant.cell() else { return };
-        cell.meter.handled();
-        drop(handled);
-        if let Some(since) = since {
-            cell.meter.took(since.elapsed());
-        }
-        if tenant.ctx.is_stopping || cell.mailbox.has_control() {
-            return;
-        }
-        *budget -= 1;
-        if *budget == 0 {
-            *budget = tenant.shared().config.budget;
-            tokio::task::yield_now().await;
-        }
+        tenant.bury_first(DeadLetterReason::Expired);
     }
 }

@@ -98,6 +98,8 @@ pub enum DeadLetterReason {
     Expired,
     /// The recipient of its address is gone, whoever may have its place now.
     StaleAddress,
+    /// It was kept in an outage, and is not known to have reached the server.
+    Unsent,
 }
 
 impl fmt::Display for DeadLetterReason {
@@ -113,14 +115,14 @@ impl fmt::Display for DeadLetterReason {
             Self::Panicked => "handler panicked",
             Self::Expired => "expired",
             Self::StaleAddress => "stale address",
+            Self::Unsent => "unsent",
         })
     }
 }
 
 impl DeadLetterReason {
     /// The names of all kinds, in their places.
-    #[cfg(feature = "metrics")]
-    pub(crate) const KINDS: [&str; 10] = [
+    pub(crate) const KINDS: [&str; 11] = [
         "no_recipient",
         "unknown_recipient",
         "mailbox_full",
@@ -131,6 +133,7 @@ impl DeadLetterReason {
         "panicked",
         "expired",
         "stale_address",
+        "unsent",
     ];
 
     /// The place of its kind among the counters.
@@ -146,6 +149,7 @@ impl DeadLetterReason {
             Self::Panicked => 7,
             Self::Expired => 8,
             Self::StaleAddress => 9,
+            Self::Unsent => 10,
         }
     }
 }
@@ -165,24 +169,35 @@ pub struct DeadLetterCounts {
     pub panicked: u64,
     pub expired: u64,
     pub stale_address: u64,
+    pub unsent: u64,
 }
 
 impl DeadLetterCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = self;
-        let Self { not_running, rejected, late_reply, panicked, .. } = self;
-        let Self { expired, stale_address, .. } = self;
-        no_recipient
-            + unknown_recipient
-            + mailbox_full
-            + mailbox_closed
-            + not_running
-            + rejected
-            + late_reply
-            + panicked
-            + expired
-            + stale_address
+        self.by_reason().map(|(_, count)| count).iter().sum()
+    }
+
+    /// Each reason, as the metrics call it, and how many.
+    pub fn by_reason(&self) -> [(&'static str, u64); 11] {
+        let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = *self;
+        let Self { not_running, rejected, late_reply, panicked, expired, stale_address, .. } =
+            *self;
+        let Self { unsent, .. } = *self;
+        let counts = [
+            no_recipient,
+            unknown_recipient,
+            mailbox_full,
+            mailbox_closed,
+            not_running,
+            rejected,
+            late_reply,
+            panicked,
+            expired,
+            stale_address,
+            unsent,
+        ];
+        std::array::from_fn(|kind| (DeadLetterReason::KINDS[kind], counts[kind]))
     }
 }
 
@@ -191,7 +206,7 @@ impl DeadLetterCounts {
 pub(crate) struct DeadLetters<M> {
     bus: Bus<DeadLetter<M>>,
     publisher: Publisher<DeadLetter<M>>,
-    counts: [Counter; 10],
+    counts: [Counter; 11],
     log: LogLimit,
 }
 
@@ -235,6 +250,7 @@ impl<M: Clone> DeadLetters<M> {
             panicked,
             expired,
             stale_address,
+            unsent,
         ] = self.counts.each_ref().map(Counter::get);
         DeadLetterCounts {
             no_recipient,
@@ -247,6 +263,7 @@ impl<M: Clone> DeadLetters<M> {
             panicked,
             expired,
             stale_address,
+            unsent,
         }
     }
 }

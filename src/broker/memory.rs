@@ -9,7 +9,7 @@ use crate::broker::builder::{BrokerBuilder, SubscribeOptions};
 use crate::broker::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
 use crate::broker::error::BrokerError;
 use crate::broker::local::LocalBroker;
-use crate::broker::metrics::{BrokerMetrics, RequestMetrics};
+use crate::broker::metrics::BrokerMetrics;
 use crate::broker::publishing::Publishing;
 use crate::broker::services::Services;
 use crate::broker::stream::MessageStream;
@@ -57,7 +57,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         &self.publisher
     }
 
-    pub(crate) fn services(&self) -> &Services<M, H> {
+    pub(crate) fn services(&self) -> &Arc<Services<M, H>> {
         &self.services
     }
 
@@ -166,14 +166,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             capacity: stats.capacity,
             waiting_publishers: stats.waiting_publishers,
             closed: stats.closed,
-            requests: RequestMetrics {
-                pending: services.table_if_used().map_or(0, |table| table.pending()),
-                limit: services.config.pending_requests,
-                answered: services.counts.answered.get(),
-                timed_out: services.counts.timed_out.get(),
-                abandoned: services.counts.abandoned.get(),
-                undeliverable: services.counts.undeliverable.get(),
-            },
+            requests: services.request_metrics(),
             dead_letters: services.dead_letters.counts(),
             subscribers: stats.subscribers,
         }

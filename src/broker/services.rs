@@ -6,6 +6,7 @@ use crate::broker::broker::Message;
 use crate::broker::config::BrokerConfig;
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::metrics::RequestMetrics;
 use crate::broker::pending::{Found, Table, Ticket};
 use crate::broker::subscription::Deliveries;
 #[cfg(feature = "remote")]
@@ -61,6 +62,18 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
     /// The same, if there has been a request.
     pub(crate) fn table_if_used(&self) -> Option<&Arc<Table<M>>> {
         self.requests.get()
+    }
+
+    /// How its requests are doing.
+    pub(crate) fn request_metrics(&self) -> RequestMetrics {
+        RequestMetrics {
+            pending: self.table_if_used().map_or(0, |table| table.pending()),
+            limit: self.config.pending_requests,
+            answered: self.counts.answered.get(),
+            timed_out: self.counts.timed_out.get(),
+            abandoned: self.counts.abandoned.get(),
+            undeliverable: self.counts.undeliverable.get(),
+        }
     }
 
     /// The origin of what bridges export from here; `None` if too many brokers have had one.

@@ -46,7 +46,7 @@ pub struct Metrics {
     delivered: Counter,
     missed: Counter,
     /// By the kind of the reason.
-    dead_letters: [Counter; 10],
+    dead_letters: [Counter; 11],
     answered: Histogram,
     timed_out: Histogram,
     abandoned: Histogram,

@@ -1,6 +1,7 @@
 //! A request beyond the process, from its publishing to its end.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -8,25 +9,23 @@ use tokio::time::Instant;
 
 use crate::broker::pending::{Caller, Heard, NoPlace};
 use crate::broker::{Answer, BrokerError, DeadLetterReason, Message, RequestError};
-use crate::envelope::{MessageEnvelope, MessageHeader};
+use crate::envelope::{CorrelationId, MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
-use crate::remote::core::Core;
+use crate::remote::backend::{Backend, Sent};
+use crate::remote::core::{Core, backend};
 
 impl<M: Message, H: Hook<M>> Core<M, H> {
-    /// Publishes a request by `send` and waits for its end. It has a correlation id when it is sent, under
-    /// which it is known already. What `send` gives is held until then; `None` says that there is nobody to
-    /// reply, and so does `nobody` when it is ready.
-    pub(crate) async fn ask<T>(
+    /// Publishes a request, with a correlation id if it has none, and waits for its end.
+    pub(crate) async fn ask<B: Backend<Message = M, Hook = H>>(
         &self,
-        request: MessageEnvelope<M>,
+        of: &Arc<B>,
+        mut request: MessageEnvelope<M>,
         timeout: Duration,
-        send: impl AsyncFnOnce(MessageEnvelope<M>) -> Result<Option<T>, BrokerError<M>>,
-        nobody: impl Future<Output = ()>,
     ) -> Result<Answer<M>, BrokerError<M>> {
+        // Known before it is asked, for its origin and for what the server itself answers.
+        let id = *request.metadata.correlation_id.get_or_insert_with(CorrelationId::new);
         let deadline = Instant::now().checked_add(timeout);
         let mut asking = Asking::begin(self, &request, deadline)?;
-        let mut envelope = request;
-        envelope.metadata.correlation_id = asking.header.correlation_id;
         let overdue = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -34,13 +33,17 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             }
         };
         let exchange = async {
-            let Some(_held) = send(envelope).await? else { return Ok::<_, BrokerError<M>>(None) };
+            // Held until the reply is here.
+            let (sent, _listening) = self.send_request(of, request, id).await?;
+            if !sent.is_heard {
+                return Ok::<_, BrokerError<M>>(None);
+            }
             Ok(Some(asking.hear().await))
         };
         let ended = tokio::select! {
             biased;
             // First, so that it listens before the request is sent.
-            () = nobody => Some(None),
+            () = of.nobody(id) => Some(None),
             ended = exchange => Some(ended?),
             () = overdue => None,
         };
@@ -49,6 +52,23 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             Some(None) => asking.nobody(),
             None => asking.timed_out(),
         })
+    }
+
+    /// Sends a request once its replies are listened for.
+    async fn send_request<B: Backend<Message = M, Hook = H>>(
+        &self,
+        to: &Arc<B>,
+        request: MessageEnvelope<M>,
+        id: CorrelationId,
+    ) -> Result<(Sent, impl Sized + use<M, H, B>), BrokerError<M>> {
+        if self.link.is_closed() {
+            return Err(BrokerError::Closed(request));
+        }
+        let listening = self.origins.hold(id, |origin| to.replies(origin)).await;
+        match listening {
+            Ok(listening) => Ok((self.publish(to, request, Some(id)).await?, listening)),
+            Err(error) => Err(backend(Some(request), error)),
+        }
     }
 }
 

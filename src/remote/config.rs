@@ -23,7 +23,7 @@ pub struct RemoteConfig {
     pub confirm: Duration,
     /// How often a silent connection is tested by a ping. 60 s unless said.
     pub ping_interval: Duration,
-    /// How long closing waits for what is still on its way. 5 s unless said.
+    /// How long closing waits for what is still on its way, either way. 5 s unless said.
     pub drain: Duration,
     /// How many messages a stream may be behind; rounded up to a power of two. 1,024 unless said.
     pub buffer: usize,
@@ -61,6 +61,17 @@ pub enum Outage {
     Fail,
     /// The publisher waits for the connection, at most for so long, and then gets it back.
     Wait(Duration),
+    /// The broker keeps it ([`Published::Buffered`](crate::Published::Buffered)), in order, and sends it when the
+    /// connection is there again, before anything newer. What finds no room comes back
+    /// ([`RemoteError::BufferFull`](crate::RemoteError::BufferFull)). Requests are not kept: they wait, for as long as
+    /// their caller does. What could not be sent by the end of the broker, and what may have been lost in the next
+    /// outage, is a dead letter ([`Unsent`](crate::DeadLetterReason::Unsent)).
+    Buffer {
+        /// How many messages are kept at most.
+        messages: usize,
+        /// How many bytes they may have together, encoded.
+        bytes: usize,
+    },
 }
 
 /// What the names of a broker may begin with.

@@ -1,47 +1,42 @@
 //! What all brokers beyond the process have, whatever their server: hooks, requests that wait, dead letters, the
-//! codec, the state of the connection, numbers, and streams that are being fed.
+//! codec, the state of the connection, what is kept in an outage, numbers, and streams that are being fed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::broker::services::Services;
-use crate::broker::{BrokerError, DeadLetters, Message, Rejection, RequestMetrics};
-use crate::bus::{Bus, Publisher, Subscriber};
-use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
+use crate::broker::{BrokerError, DeadLetters, Message};
+use crate::codec::Codec;
+use crate::codec::wire_error::WireError;
+use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
-use crate::remote::codec::Codec;
 use crate::remote::config::{RemoteConfig, is_prefix};
 use crate::remote::error::RemoteError;
 use crate::remote::link::Link;
 use crate::remote::metrics::{Counts, RemoteMetrics};
-use crate::remote::wire_error::WireError;
-use crate::ring::cursor::Overflow;
+use crate::remote::origins::Origins;
+use crate::remote::outage::Buffer;
+use crate::remote::undecodable::Undecodables;
 
-pub(crate) struct Core<M, H> {
+/// What all brokers beyond the process have.
+pub struct Core<M, H> {
     pub(crate) services: Arc<Services<M, H>>,
     pub(crate) codec: Arc<dyn Codec<M>>,
     pub(crate) config: RemoteConfig,
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     pub(crate) counts: Counts,
-    undecodable: (Bus<Undecodable>, Publisher<Undecodable>),
+    /// What is kept in an outage.
+    pub(crate) buffer: Buffer<M>,
+    /// The replies that are listened for.
+    pub(crate) origins: Origins,
+    pub(crate) undecodable: Undecodables,
+    /// What its tasks run on.
+    pub(crate) runtime: Handle,
     /// How many streams are being fed.
     feeding: watch::Sender<usize>,
-}
-
-/// What came over the wire and was no message.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Undecodable {
-    /// Where it came from: a subject, a channel, a stream and its entry.
-    pub source: Arc<str>,
-    /// All of it: the payload (NATS) or the frame (Redis).
-    pub bytes: Arc<[u8]>,
-    /// What is wrong with it.
-    pub error: WireError,
-    /// When it came.
-    pub at: Timestamp,
 }
 
 impl<M: Message, H: Hook<M>> Core<M, H> {
@@ -59,54 +54,22 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
         broker.validate().map_err(invalid)?;
         let letters = DeadLetters::new(broker.dead_letters, broker.dead_letter_logs);
         let letters = letters.map_err(invalid)?;
-        let undecodable = Bus::builder().capacity(broker.dead_letters).try_build();
-        let undecodable = undecodable.map_err(invalid)?;
+        let undecodable = Undecodables::new(broker.dead_letters).map_err(invalid)?;
         Ok(Self {
             services: Arc::new(Services::new(hooks, letters, broker)),
             codec,
+            buffer: Buffer::new(config.outage),
             config,
-            link: Link::new(),
+            runtime: Handle::current(),
+            link: Arc::new(Link::new()),
             counts: Counts::default(),
-            undecodable: (undecodable.clone(), undecodable.publisher()),
+            origins: Origins::default(),
+            undecodable,
             feeding: watch::Sender::new(0),
         })
     }
 
-    // ===== publishing =====
-
-    /// Publishes by `send`, once the hooks have let it pass and there is a connection.
-    pub(crate) async fn publish<T, F>(
-        &self,
-        mut envelope: MessageEnvelope<M>,
-        send: impl FnOnce(MessageEnvelope<M>) -> F,
-    ) -> Result<T, BrokerError<M>>
-    where
-        F: Future<Output = Result<T, (MessageEnvelope<M>, RemoteError)>>,
-    {
-        if let Err(refusal) = self.services.admit(&mut envelope) {
-            return Err(self.services.refuse(envelope, refusal));
-        }
-        let mut admitted = Admitted { core: self, header: Some(envelope.metadata.header()) };
-        let usable = self.link.usable(self.config.outage).await;
-        if self.link.is_closed() {
-            admitted.header = None;
-            return Err(self.services.closed(envelope));
-        }
-        let sent = match usable {
-            Ok(()) => send(envelope).await,
-            Err(error) => Err((envelope, error)),
-        };
-        match sent {
-            Ok(outcome) => {
-                self.counts.published.add(1);
-                if let Some(header) = admitted.header.take() {
-                    self.services.published(&header, None);
-                }
-                Ok(outcome)
-            }
-            Err((envelope, error)) => Err(backend(Some(envelope), error)),
-        }
-    }
+    // ===== what goes =====
 
     /// The payload of a message.
     pub(crate) fn encode(&self, message: &M) -> Result<Vec<u8>, RemoteError> {
@@ -135,14 +98,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
     pub(crate) fn refuse(&self, source: &str, bytes: &[u8], error: WireError) {
         self.counts.undecodable.add(1);
         tracing::warn!(target: "stentor::remote", source, size = bytes.len(), "no message: {error}");
-        let (source, bytes) = (source.into(), bytes.into());
-        let letter = Undecodable { source, bytes, error, at: Timestamp::now() };
-        // All subscriptions are lossy.
-        drop(self.undecodable.1.try_publish(letter));
-    }
-
-    pub(crate) fn undecodable(&self) -> Subscriber<Undecodable> {
-        self.undecodable.0.subscriber().overflow(Overflow::DropOldest).subscribe()
+        self.undecodable.add(source, bytes, error);
     }
 
     // ===== its end =====
@@ -154,6 +110,12 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             table.close();
         }
         closes
+    }
+
+    /// Waits until it is closed, and nothing is kept any more.
+    pub(crate) async fn ended(&self) {
+        self.link.closed().await;
+        self.buffer.emptied().await;
     }
 
     /// A stream is being fed as long as this lives.
@@ -171,25 +133,22 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
 
     pub(crate) fn metrics(&self) -> RemoteMetrics {
         let services = &*self.services;
+        let (buffer_messages, buffer_bytes) = self.buffer.size();
         RemoteMetrics {
             state: self.link.state(),
             connections_lost: self.link.lost.get(),
             interruptions: self.counts.interruptions.get(),
             published: self.counts.published.get(),
+            buffered: self.counts.buffered.get(),
+            buffer_messages,
+            buffer_bytes,
             received: self.counts.received.get(),
             dropped: self.counts.dropped.get(),
             undecodable: self.counts.undecodable.get(),
             redelivered: self.counts.redelivered.get(),
             failed_acks: self.counts.failed_acks.get(),
             streams: *self.feeding.borrow(),
-            requests: RequestMetrics {
-                pending: services.table_if_used().map_or(0, |table| table.pending()),
-                limit: services.config.pending_requests,
-                answered: services.counts.answered.get(),
-                timed_out: services.counts.timed_out.get(),
-                abandoned: services.counts.abandoned.get(),
-                undeliverable: services.counts.undeliverable.get(),
-            },
+            requests: services.request_metrics(),
             dead_letters: services.dead_letters.counts(),
         }
     }
@@ -207,20 +166,7 @@ fn invalid(error: impl std::fmt::Display) -> RemoteError {
     RemoteError::Config { field: "broker", found: error.to_string(), expected }
 }
 
-/// A message that the hooks have let pass. Unless it is published they are told that it was not.
-struct Admitted<'a, M: Message, H: Hook<M>> {
-    core: &'a Core<M, H>,
-    header: Option<MessageHeader>,
-}
-
-impl<M: Message, H: Hook<M>> Drop for Admitted<'_, M, H> {
-    fn drop(&mut self) {
-        if let Some(header) = &self.header {
-            self.core.services.let_out(header, &Rejection::UNSENT);
-        }
-    }
-}
-
+/// A stream that is being fed, or something else that the end of a broker waits for.
 pub(crate) struct Feeding<M: Message, H: Hook<M>>(Arc<Core<M, H>>);
 
 impl<M: Message, H: Hook<M>> Drop for Feeding<M, H> {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::remote::codec::CodecError;
+use crate::codec::CodecError;
 
 /// What went wrong between a broker and its server: the source of
 /// [`BrokerError::Backend`](crate::BrokerError::Backend), and why a broker could not be connected.
@@ -30,6 +30,16 @@ pub enum RemoteError {
     Disconnected {
         /// How long the publisher has waited for one.
         waited: Duration,
+    },
+    /// There is no connection, and no room where messages are kept until there is one: see
+    /// [`Outage::Buffer`](crate::Outage::Buffer).
+    BufferFull {
+        /// How many messages are kept.
+        messages: usize,
+        /// How many bytes they have together, encoded.
+        bytes: usize,
+        /// How many bytes this message has.
+        size: usize,
     },
     /// The connection was lost, or the server took too long, before it was known what became of the message: it
     /// may have been published, or not.
@@ -59,6 +69,10 @@ impl fmt::Display for RemoteError {
             Self::Tls(source) => write!(f, "no TLS with the server: {source}"),
             Self::Connect(source) => write!(f, "the server cannot be reached: {source}"),
             Self::Disconnected { waited } => write!(f, "no connection (waited for {waited:?})"),
+            Self::BufferFull { messages, bytes, size } => write!(
+                f,
+                "no connection, and no room for {size} bytes beside {messages} messages of {bytes} bytes"
+            ),
             Self::Unconfirmed(source) => {
                 write!(f, "it is not known whether the message was published: {source}")
             }
@@ -80,7 +94,10 @@ impl Error for RemoteError {
             | Self::Unconfirmed(source)
             | Self::Encode(source)
             | Self::Refused(source) => Some(&**source),
-            Self::Config { .. } | Self::Disconnected { .. } | Self::TooLarge { .. } => None,
+            Self::Config { .. }
+            | Self::Disconnected { .. }
+            | Self::BufferFull { .. }
+            | Self::TooLarge { .. } => None,
         }
     }
 }

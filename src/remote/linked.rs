@@ -1,47 +1,24 @@
-//! What a broker beyond the process has besides publishing and subscribing.
+//! What those who bridge to a broker beyond the process see of it.
 
 use tokio::sync::watch;
 
-use crate::broker::{BoxFuture, Message, MessageStream};
+use crate::broker::{BoxFuture, ConnectionState, LinkedBroker, MessageStream};
 use crate::envelope::TopicPattern;
-use crate::remote::link::ConnectionState;
+use crate::remote::backend::Backend;
+use crate::remote::broker::RemoteBroker;
+use crate::remote::subscribe::RemoteSubscribe;
 
-/// What a broker beyond the process has besides: for those who bridge to it. See
-/// [`MessageBroker::linked`](crate::MessageBroker::linked).
-pub trait LinkedBroker<M: Message>: Send + Sync {
-    /// The state of its connection, now and as it changes.
-    fn state(&self) -> watch::Receiver<ConnectionState>;
+impl<B: Backend> LinkedBroker<B::Message> for RemoteBroker<B> {
+    fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.state()
+    }
 
-    /// How many publishes may be pending at a time and are still done in the order in which they were polled first,
-    /// as long as it is connected and nobody else publishes. 1 if a publish that is pending waits for room, and not
-    /// for the server.
-    fn pipeline(&self) -> usize;
+    fn pipeline(&self) -> usize {
+        self.backend().pipeline()
+    }
 
-    /// Subscribes to what is about a topic of this pattern; more than that may come, too.
-    fn subscribe_topic(&self, pattern: TopicPattern) -> BoxFuture<'_, MessageStream<M>>;
+    fn subscribe_topic(&self, pattern: TopicPattern) -> BoxFuture<'_, MessageStream<B::Message>> {
+        let options = RemoteSubscribe { topic: Some(pattern), ..Default::default() };
+        Box::pin(async { Ok(self.subscribe_with(options).await?) })
+    }
 }
-
-/// For the brokers whose inherent methods are of the same names.
-macro_rules! linked {
-    ($feature:literal, $broker:ident) => {
-        #[cfg(feature = $feature)]
-        impl<M: Message, H: crate::hook::Hook<M>> LinkedBroker<M> for crate::remote::$broker<M, H> {
-            fn state(&self) -> watch::Receiver<ConnectionState> {
-                self.state()
-            }
-
-            fn pipeline(&self) -> usize {
-                self.pipeline()
-            }
-
-            fn subscribe_topic(&self, pattern: TopicPattern) -> BoxFuture<'_, MessageStream<M>> {
-                let options =
-                    crate::remote::RemoteSubscribe { topic: Some(pattern), ..Default::default() };
-                Box::pin(async { Ok(self.subscribe_with(options).await?) })
-            }
-        }
-    };
-}
-
-linked!("nats", NatsMessageBroker);
-linked!("redis", RedisMessageBroker);

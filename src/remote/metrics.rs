@@ -1,7 +1,7 @@
 //! What a broker beyond the process says of itself.
 
+use crate::broker::ConnectionState;
 use crate::broker::{DeadLetterCounts, RequestMetrics};
-use crate::remote::link::ConnectionState;
 use crate::sync::counter::Counter;
 
 /// A broker beyond the process at one moment. Numbers that only grow are counted from when it was connected.
@@ -17,6 +17,12 @@ pub struct RemoteMetrics {
     pub interruptions: u64,
     /// Messages published: handed over as far as their outcome says.
     pub published: u64,
+    /// Of these, messages that were kept in an outage: see [`Outage::Buffer`](crate::Outage::Buffer).
+    pub buffered: u64,
+    /// Messages that are kept now.
+    pub buffer_messages: usize,
+    /// The bytes that these have, encoded.
+    pub buffer_bytes: usize,
     /// Messages that came for a stream of this broker, once for each.
     pub received: u64,
     /// Messages that were dropped because a stream was too far behind (and not counted by the stream
@@ -41,6 +47,7 @@ pub struct RemoteMetrics {
 pub(crate) struct Counts {
     pub(crate) interruptions: Counter,
     pub(crate) published: Counter,
+    pub(crate) buffered: Counter,
     pub(crate) received: Counter,
     pub(crate) dropped: Counter,
     pub(crate) undecodable: Counter,

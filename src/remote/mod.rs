@@ -6,38 +6,38 @@
 )]
 
 mod acked;
+mod acks;
 mod asking;
+mod backend;
 mod bridge;
-mod codec;
+mod broker;
+mod builder;
 mod config;
-mod core;
+pub(crate) mod core;
 mod error;
 mod feed;
-mod frame;
 mod link;
 mod linked;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod origins;
+mod outage;
 mod outcome;
+mod publish;
 #[cfg(feature = "redis")]
 mod redis;
 mod subscribe;
-mod wire_error;
+mod undecodable;
 
+pub use self::acked::{AckedStream, Delivery};
 pub use self::bridge::{
     Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
 };
-#[cfg(feature = "json")]
-pub use self::codec::Json;
-pub use self::codec::{Codec, CodecError, Postcard};
+pub use self::broker::RemoteBroker;
+pub use self::builder::RemoteBuilder;
 pub use self::config::{Outage, RemoteConfig};
-pub use self::core::Undecodable;
 pub use self::error::RemoteError;
-pub use self::frame::{decode_frame, encode_frame};
-pub use self::link::ConnectionState;
-pub use self::linked::LinkedBroker;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};
@@ -45,4 +45,4 @@ pub use self::outcome::{EntryId, Published};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
-pub use self::wire_error::WireError;
+pub use self::undecodable::Undecodable;

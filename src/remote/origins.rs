@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::envelope::CorrelationId;
 
 /// Listens to the replies of one origin until it is dropped.
-pub(crate) struct Listening(pub(crate) JoinHandle<()>);
+pub struct Listening(pub(crate) JoinHandle<()>);
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Listening {
     }
 }
 
-type Entry = OnceCell<Listening>;
+pub(crate) type Entry = OnceCell<Listening>;
 
 /// How many are kept.
 const KEPT: usize = 16;
@@ -34,11 +34,14 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// Listens to the origin of `id` at least until the result is dropped.
-    pub(crate) async fn hold<E>(
+    pub(crate) async fn hold<E, F>(
         &self,
         id: CorrelationId,
-        listen: impl AsyncFnOnce(u64) -> Result<Listening, E>,
-    ) -> Result<Arc<Entry>, E> {
+        listen: impl FnOnce(u64) -> F,
+    ) -> Result<Arc<Entry>, E>
+    where
+        F: Future<Output = Result<Listening, E>>,
+    {
         let origin = origin(id);
         let entry = self.entry(origin);
         if entry.get().is_none() {

@@ -6,7 +6,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Published {
-    /// The client has it. It goes out in order, and is lost if the connection breaks before.
+    /// It is in this process. It goes out in order; how it may still be lost depends on where it is: the client
+    /// loses what it has if the connection breaks before, and what is kept for the time after an outage
+    /// ([`Outage::Buffer`](crate::Outage::Buffer)) becomes a dead letter if that does not come.
     Buffered,
     /// The server has had it: it is on its way to whoever was subscribed.
     Flushed,

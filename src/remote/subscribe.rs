@@ -19,6 +19,7 @@ pub struct RemoteSubscribe {
     pub(crate) topic: Option<TopicPattern>,
     pub(crate) group: Option<String>,
     pub(crate) from: ReplayFrom,
+    pub(crate) prefetch: Option<usize>,
 }
 
 /// Where a subscription begins, if the server keeps messages.
@@ -66,9 +67,36 @@ impl RemoteSubscribe {
         self
     }
 
+    /// How many messages are taken from the server in advance, where it keeps them (in all, up to twice as many may
+    /// be on this side). 64 unless said, and as many as [`RemoteConfig::buffer`](crate::RemoteConfig::buffer) without
+    /// a group. What a member of a group has taken and not acknowledged in time goes to another, so let it be no more
+    /// than can be handled in that time: 1 where handling takes long.
+    pub fn prefetch(mut self, messages: usize) -> Self {
+        self.prefetch = Some(messages.max(1));
+        self
+    }
+
+    /// How many messages are taken in advance.
+    pub(crate) fn taken_ahead(&self, buffer: usize) -> usize {
+        let unless_said = if self.group.is_some() { buffer.min(64) } else { buffer };
+        self.prefetch.unwrap_or(unless_said).max(1)
+    }
+
     /// The name of the stream.
     pub(crate) fn name(&self) -> &str {
         self.group.as_deref().or(self.topic.as_ref().map(TopicPattern::as_str)).unwrap_or("")
+    }
+
+    /// Whether messages can be acknowledged.
+    pub(crate) fn check_acked(&self, keeps: bool) -> Result<(), RemoteError> {
+        let (field, found, expected) = match &self.group {
+            Some(_) if keeps => return Ok(()),
+            Some(_) => {
+                ("subscribe_acked", "a server that keeps nothing", "JetStream or Redis Streams")
+            }
+            None => ("group", "none", "one, for the server remembers what a group has handled"),
+        };
+        Err(RemoteError::Config { field, found: found.into(), expected })
     }
 
     pub(crate) fn check(&self, keeps: bool) -> Result<(), RemoteError> {

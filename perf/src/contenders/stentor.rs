@@ -2,7 +2,11 @@
 
 use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
 
-use super::broker;
+use super::{
+    actors, broker,
+    channel::take_each,
+    remote::{NatsCore, NatsJetStream, Over, RedisLog, RedisPubSub},
+};
 use crate::{
     contract::{
         Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
@@ -25,6 +29,11 @@ pub fn entries() -> Vec<Entry> {
             .churn::<InPlace>()
             .envelopes::<broker::Bare>()
             .requests::<broker::Requests>()
+            .actors::<actors::Routed<actors::OnTasks>>()
+            .remote::<Over<NatsCore>>()
+            .remote::<Over<NatsJetStream>>()
+            .remote::<Over<RedisPubSub>>()
+            .remote::<Over<RedisLog>>()
             .default(),
         Entry::new("stentor-poll", "one ring, polled by the user's own loop instead of a router")
             .polled::<InPlace, InPlace>(),
@@ -258,13 +267,6 @@ impl ReceiveAsync for Cloning {
 impl Poll for Cloning {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.0.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
+        take_each(sink, || self.0.try_recv().ok())
     }
 }

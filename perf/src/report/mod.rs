@@ -8,6 +8,7 @@ pub mod markdown;
 pub mod table;
 pub mod terminal;
 
+mod columns;
 mod number;
 
 use crate::{

@@ -1,30 +1,25 @@
 //! Connecting to NATS.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, Event};
-use tokio::runtime::Handle;
 
 use crate::broker::Message;
 use crate::hook::Hook;
-use crate::remote::codec::Codec;
-use crate::remote::config::RemoteConfig;
+use crate::remote::builder::RemoteBuilder;
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
-use crate::remote::nats::broker::{Nats, NatsMessageBroker};
+use crate::remote::nats::backend::{Nats, NatsMessageBroker};
 use crate::remote::nats::inbox::Inbox;
-use crate::remote::nats::jetstream::{JetStream, Log};
-use crate::remote::origins::Origins;
+use crate::remote::nats::jetstream::Log;
+use crate::remote::nats::settings::JetStream;
 
 /// What is chosen of a [`NatsMessageBroker`]: see there.
-#[must_use = "a builder does nothing until `connect`"]
-pub struct NatsBuilder<M, H = ()> {
-    url: String,
-    codec: Arc<dyn Codec<M>>,
-    config: RemoteConfig,
-    hooks: H,
+pub type NatsBuilder<M, H = ()> = RemoteBuilder<NatsSettings, M, H>;
+
+/// What only NATS has.
+pub struct NatsSettings {
     jetstream: Option<JetStream>,
     flushes: bool,
     /// Where credentials and certificates have gone; they are never shown.
@@ -32,104 +27,72 @@ pub struct NatsBuilder<M, H = ()> {
     credentials: Option<PathBuf>,
 }
 
-impl<M: Message> NatsBuilder<M> {
-    pub(crate) fn new(url: String, codec: Arc<dyn Codec<M>>) -> Self {
-        Self {
-            url,
-            codec,
-            config: RemoteConfig::default(),
-            hooks: (),
-            jetstream: None,
-            flushes: false,
-            options: ConnectOptions::new().name("stentor"),
-            credentials: None,
-        }
-    }
-
-    /// Sets its hook, or a tuple of them: see [`Hook`].
-    pub fn hooks<H: Hook<M>>(self, hooks: H) -> NatsBuilder<M, H> {
-        let Self { url, codec, config, jetstream, flushes, options, credentials, .. } = self;
-        NatsBuilder { url, codec, config, hooks, jetstream, flushes, options, credentials }
+impl Default for NatsSettings {
+    fn default() -> Self {
+        let options = ConnectOptions::new().name("stentor");
+        Self { jetstream: None, flushes: false, options, credentials: None }
     }
 }
 
-impl<M: Message, H: Hook<M>> NatsBuilder<M, H> {
-    /// Sets what all brokers beyond the process have to choose.
-    pub fn config(mut self, config: RemoteConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// See [`RemoteConfig::prefix`].
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.config.prefix = prefix.into();
-        self
-    }
-
+impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
     /// Has the server write every message down: see [`JetStream`].
     pub fn jetstream(mut self, jetstream: JetStream) -> Self {
-        self.jetstream = Some(jetstream);
+        self.settings.jetstream = Some(jetstream);
         self
     }
 
     /// Publishing waits until the server has had the message: a round trip each. (With JetStream it always
     /// does.)
     pub fn flush_each(mut self) -> Self {
-        self.flushes = true;
+        self.settings.flushes = true;
         self
     }
 
     /// How many messages the client keeps for one stream whose own buffer is full; what comes then is dropped
     /// and counted. 65,536 unless said.
-    pub fn client_buffer(mut self, messages: usize) -> Self {
-        self.options = self.options.subscription_capacity(messages);
-        self
+    pub fn client_buffer(self, messages: usize) -> Self {
+        self.options(|options| options.subscription_capacity(messages))
     }
 
-    /// Logs in with a name and a password.
-    pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.options = self.options.user_and_password(user.into(), password.into());
-        self
+    /// Logs in with a name and a password. (The client shows what goes over the wire, this among it, in its log at
+    /// the level `TRACE`, target `async_nats::connection`: leave that off.)
+    pub fn user(self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.options(|options| options.user_and_password(user.into(), password.into()))
     }
 
-    /// Logs in with a token.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.options = self.options.token(token.into());
-        self
+    /// Logs in with a token. (See [`user`](Self::user) about the log.)
+    pub fn token(self, token: impl Into<String>) -> Self {
+        self.options(|options| options.token(token.into()))
     }
 
-    /// Logs in with the seed of an nkey.
-    pub fn nkey(mut self, seed: impl Into<String>) -> Self {
-        self.options = self.options.nkey(seed.into());
-        self
+    /// Logs in with the seed of an nkey, which does not leave the process.
+    pub fn nkey(self, seed: impl Into<String>) -> Self {
+        self.options(|options| options.nkey(seed.into()))
     }
 
     /// Logs in with a `.creds` file, which is read when connecting.
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.credentials = Some(path.into());
+        self.settings.credentials = Some(path.into());
         self
     }
 
     /// Connects by TLS or not at all.
-    pub fn require_tls(mut self) -> Self {
-        self.options = self.options.require_tls(true);
-        self
+    pub fn require_tls(self) -> Self {
+        self.options(|options| options.require_tls(true))
     }
 
     /// Trusts the certificates of this PEM file, beside those of the system.
-    pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
-        self.options = self.options.add_root_certificates(path.into());
-        self
+    pub fn root_certificates(self, path: impl Into<PathBuf>) -> Self {
+        self.options(|options| options.add_root_certificates(path.into()))
     }
 
     /// Shows this certificate to the server (two PEM files).
     pub fn client_certificate(
-        mut self,
+        self,
         certificate: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Self {
-        self.options = self.options.add_client_certificate(certificate.into(), key.into());
-        self
+        self.options(|options| options.add_client_certificate(certificate.into(), key.into()))
     }
 
     /// Connects. From then on the connection is made again whenever it is lost.
@@ -141,11 +104,12 @@ impl<M: Message, H: Hook<M>> NatsBuilder<M, H> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<NatsMessageBroker<M, H>, RemoteError> {
-        let Self { url, codec, config, hooks, jetstream, flushes, mut options, credentials } = self;
+        let Self { url, codec, config, hooks, settings } = self;
+        let NatsSettings { jetstream, flushes, mut options, credentials } = settings;
         let core = Arc::new(Core::new(hooks, codec, config)?);
         if let Some(path) = credentials {
-            let read = options.credentials_file(path).await;
-            options = read.map_err(|error| RemoteError::Unauthorized(Box::new(error)))?;
+            let read = options.credentials_file(&path).await;
+            options = read.map_err(|error| unreadable(&path, &error))?;
         }
         let backoff = core.config.backoff;
         let told = Arc::downgrade(&core);
@@ -163,15 +127,18 @@ impl<M: Message, H: Hook<M>> NatsBuilder<M, H> {
         let servers: Vec<&str> = url.split(',').map(str::trim).collect();
         let client = options.connect(servers).await.map_err(unconnected)?;
         let (inbox, subscriber) = Inbox::open(&client).await?;
-        let runtime = Handle::current();
-        runtime.spawn(Arc::clone(&inbox).read(subscriber, Arc::clone(&core)));
+        core.runtime.spawn(Arc::clone(&inbox).read(subscriber, Arc::clone(&core)));
         inbox.settle(&core.link, core.config.confirm).await?;
         let log = match jetstream {
             Some(jetstream) => Some(Log::open(&client, jetstream, &core.config.prefix).await?),
             None => None,
         };
-        let origins = Origins::default();
-        Ok(NatsMessageBroker::new(Nats { core, client, inbox, origins, log, flushes, runtime }))
+        Ok(NatsMessageBroker::new(Nats { core, client, inbox, log, flushes }))
+    }
+
+    fn options(mut self, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> Self {
+        self.settings.options = change(self.settings.options);
+        self
     }
 }
 
@@ -210,9 +177,7 @@ fn is_about_tls(error: &ConnectError) -> bool {
     false
 }
 
-impl<M, H> fmt::Debug for NatsBuilder<M, H> {
-    /// Without the URL, which may have a password in it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsBuilder").field("config", &self.config).finish_non_exhaustive()
-    }
+/// The path is told; what is in the file never is.
+fn unreadable(path: &Path, error: &std::io::Error) -> RemoteError {
+    RemoteError::Unauthorized(format!("no credentials in {}: {error}", path.display()).into())
 }

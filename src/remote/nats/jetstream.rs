@@ -3,104 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::message::Acker;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
-use async_nats::jetstream::{Context, Message as StoredMessage};
-use async_nats::{Client, HeaderMap};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
+use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::{AckKind, Context, Message as StoredMessage};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use tokio::sync::mpsc;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::Instant;
 
-use crate::broker::{BrokerError, DeadLetterReason, Message, MessageStream};
+use crate::broker::Message;
+use crate::codec::CodecError;
 use crate::hook::Hook;
-use crate::remote::acked::acked;
-use crate::remote::codec::CodecError;
-use crate::remote::core::{Core, Feeding, backend};
+use crate::remote::acked::AckedStream;
+use crate::remote::acks::{Acknowledge, acked};
 use crate::remote::error::RemoteError;
-use crate::remote::nats::broker::Nats;
-use crate::remote::nats::{pump, wire};
+use crate::remote::nats::backend::{Nats, Outgoing};
+use crate::remote::nats::reader::Reader;
+use crate::remote::nats::settings::JetStream;
+use crate::remote::nats::wire;
 use crate::remote::outcome::{EntryId, Published};
 use crate::remote::subscribe::{RemoteSubscribe, ReplayFrom};
 
-/// What is chosen of the stream in which JetStream writes messages down. It is made if it is not there; if it is,
-/// it is used as it is.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct JetStream {
-    config: Config,
-    ack_wait: Duration,
-    max_deliver: i64,
-}
-
-impl JetStream {
-    /// A stream of this name, on disk, without limits. It takes all messages of the broker's prefix.
-    pub fn new(name: impl Into<String>) -> Self {
-        let config = Config { name: name.into(), ..Config::default() };
-        Self { config, ack_wait: Duration::from_secs(30), max_deliver: -1 }
-    }
-
-    /// In the server's memory: gone when it ends.
-    pub fn in_memory(mut self) -> Self {
-        self.config.storage = StorageType::Memory;
-        self
-    }
-
-    /// At most so many bytes; then the oldest messages go, unless [`refuse_when_full`](Self::refuse_when_full).
-    pub fn max_bytes(mut self, bytes: u32) -> Self {
-        self.config.max_bytes = bytes.into();
-        self
-    }
-
-    /// At most so many messages, likewise.
-    pub fn max_messages(mut self, messages: u32) -> Self {
-        self.config.max_messages = messages.into();
-        self
-    }
-
-    /// No message for longer than this.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.config.max_age = age;
-        self
-    }
-
-    /// Once it is full publishing fails, and nothing goes.
-    pub fn refuse_when_full(mut self) -> Self {
-        self.config.discard = DiscardPolicy::New;
-        self
-    }
-
-    /// For how long the server knows the message ids that it has seen, and does not write them down again. 2
-    /// minutes unless said.
-    pub fn dedup_window(mut self, window: Duration) -> Self {
-        self.config.duplicate_window = window;
-        self
-    }
-
-    /// After how long a message that a group has not acknowledged is delivered again. 30 s unless said.
-    pub fn ack_wait(mut self, wait: Duration) -> Self {
-        self.ack_wait = wait;
-        self
-    }
-
-    /// How often a message is delivered to a group at most. As often as it takes unless said.
-    pub fn max_deliver(mut self, times: u32) -> Self {
-        self.max_deliver = times.into();
-        self
-    }
-}
+/// What comes from a consumer.
+pub(crate) type Stored = BoxStream<'static, Result<StoredMessage, CodecError>>;
 
 /// A stream of JetStream.
 pub(crate) struct Log {
     context: Context,
-    stream: Stream,
+    pub(crate) stream: Stream,
     settings: JetStream,
 }
-
-/// What comes from a consumer.
-type Stored = BoxStream<'static, Result<StoredMessage, CodecError>>;
 
 impl Log {
     pub(crate) async fn open(
@@ -117,52 +51,74 @@ impl Log {
 
     pub(crate) async fn publish(
         &self,
-        subject: String,
-        headers: HeaderMap,
-        payload: Bytes,
+        message: Outgoing,
         limit: Duration,
     ) -> Result<Published, RemoteError> {
-        let publishing = async {
-            let acknowledged = self.context.publish_with_headers(subject, headers, payload).await?;
-            acknowledged.await
-        };
-        let published = tokio::time::timeout(limit, publishing).await;
-        let ack = published
-            .map_err(|_| RemoteError::Unconfirmed("no acknowledgement in time".into()))?
-            .map_err(unpublished)?;
-        Ok(Published::Acked { entry: EntryId::Sequence(ack.sequence), duplicate: ack.duplicate })
+        let deadline = Instant::now() + limit;
+        acknowledged(self.begin(message, deadline).await?, deadline).await
+    }
+
+    /// Publishes one after the other, and only then waits for what becomes of each.
+    pub(crate) async fn publish_all(
+        &self,
+        messages: impl ExactSizeIterator<Item = Result<Outgoing, RemoteError>>,
+        limit: Duration,
+    ) -> Vec<Result<(), RemoteError>> {
+        let (deadline, mut begun) = (Instant::now() + limit, Vec::with_capacity(messages.len()));
+        for message in messages {
+            begun.push(match message {
+                Ok(message) => self.begin(message, deadline).await,
+                Err(error) => Err(error),
+            });
+        }
+        let mut published = Vec::with_capacity(begun.len());
+        for begun in begun {
+            published.push(match begun {
+                Ok(ack) => acknowledged(ack, deadline).await.map(drop),
+                Err(error) => Err(error),
+            });
+        }
+        published
+    }
+
+    /// Hands a message to the client.
+    async fn begin(
+        &self,
+        Outgoing { subject, headers, payload }: Outgoing,
+        deadline: Instant,
+    ) -> Result<PublishAckFuture, RemoteError> {
+        let publishing = self.context.publish_with_headers(subject, headers, payload);
+        let begun = tokio::time::timeout_at(deadline, publishing).await;
+        begun.map_err(|_| unacknowledged())?.map_err(unpublished)
     }
 
     pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
         &self,
         nats: &Arc<Nats<M, H>>,
         options: RemoteSubscribe,
-    ) -> Result<MessageStream<M>, BrokerError<M>> {
-        let (feed, stream) = acked(nats.core.config.buffer);
-        if !nats.core.link.is_closed() {
-            let from = start(&options.from);
-            let opened = match from {
-                Ok(from) => self.consume(&options, &nats.core.config.prefix, from).await,
-                Err(error) => Err(error),
-            };
-            let stored = opened.map_err(|error| backend(None, error))?;
-            let pump = Pump {
-                nats: Arc::clone(nats),
-                feeding: nats.core.feeding(),
-                options,
-                next: None,
-                handled: feed.handled,
-            };
-            nats.runtime.spawn(pump.run(stored, feed.deliveries));
+    ) -> Result<AckedStream<M>, RemoteError> {
+        let core = &nats.core;
+        let ahead = options.taken_ahead(core.config.buffer);
+        let (feed, stream) = acked(core, self.acks(core.config.confirm), options.name(), ahead);
+        if !core.link.is_closed() {
+            let from = start(&options.from)?;
+            let stored = self.consume(&options, &core.config.prefix, ahead, from).await?;
+            let reader = Reader { nats: Arc::clone(nats), options, ahead, next: None, feed };
+            core.runtime.spawn(reader.run(stored));
         }
-        Ok(MessageStream::from_stream(stream))
+        Ok(stream)
+    }
+
+    fn acks(&self, confirm: Duration) -> JetStreamAcks {
+        JetStreamAcks { client: self.context.client(), confirm }
     }
 
     /// A consumer: durable and with acknowledgements for a group, else one that keeps the order.
-    async fn consume(
+    pub(crate) async fn consume(
         &self,
         options: &RemoteSubscribe,
         prefix: &str,
+        ahead: usize,
         from: DeliverPolicy,
     ) -> Result<Stored, RemoteError> {
         let filter_subject = wire::subjects_of(prefix, options.topic.as_ref());
@@ -183,136 +139,55 @@ impl Log {
             ..Default::default()
         };
         let consumer = self.stream.get_or_create_consumer(group, durable).await.map_err(refused)?;
-        let messages = consumer.messages().await.map_err(refused)?;
-        Ok(messages.map_err(Into::into).boxed())
+        let messages = consumer.stream().max_messages_per_batch(ahead).messages().await;
+        Ok(messages.map_err(refused)?.map_err(Into::into).boxed())
     }
 }
 
-/// Brings what was written down to a stream, and acknowledgements back.
-struct Pump<M: Message, H: Hook<M>> {
-    nats: Arc<Nats<M, H>>,
-    feeding: Feeding<M, H>,
-    options: RemoteSubscribe,
-    /// The sequence behind the last that came.
-    next: Option<u64>,
-    handled: mpsc::UnboundedReceiver<Acker>,
+/// Acknowledges to JetStream: each delivery has a subject for that.
+#[derive(Clone)]
+pub(crate) struct JetStreamAcks {
+    client: Client,
+    confirm: Duration,
 }
 
-type Deliveries<M> = mpsc::Sender<(crate::envelope::MessageEnvelope<M>, Acker)>;
-
-impl<M: Message, H: Hook<M>> Pump<M, H> {
-    async fn run(mut self, mut stored: Stored, deliveries: Deliveries<M>) {
-        let core = Arc::clone(&self.nats.core);
-        let mut failed = 0;
-        loop {
-            tokio::select! {
-                Some(acker) = self.handled.recv() => self.acknowledge(acker).await,
-                message = stored.next() => match message {
-                    Some(Ok(message)) => {
-                        failed = 0;
-                        self.deliver(message, &deliveries).await;
-                    }
-                    Some(Err(_)) | None => {
-                        failed += 1;
-                        tokio::time::sleep(core.config.backoff.jittered(failed)).await;
-                        if let Some(again) = self.again().await {
-                            stored = again;
-                        }
-                    }
-                },
-                () = deliveries.closed() => break,
-                () = core.link.closed() => {
-                    self.drain(&mut stored, &deliveries).await;
-                    break;
-                }
-            }
-        }
-        drop(deliveries);
-        // What is handled from now on, until the stream is dropped.
-        while let Some(acker) = self.handled.recv().await {
-            self.acknowledge(acker).await;
-        }
-        drop(self.feeding);
-    }
-
-    async fn acknowledge(&self, acker: Acker) {
-        if acker.ack().await.is_err() {
-            self.nats.core.counts.failed_acks.add(1);
-        }
-    }
-
-    /// The consumer once more, behind what has come.
-    async fn again(&self) -> Option<Stored> {
-        let log = self.nats.log.as_ref()?;
-        let from = match self.next {
-            Some(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            None => start(&self.options.from).ok()?,
-        };
-        log.consume(&self.options, &self.nats.core.config.prefix, from).await.ok()
-    }
-
-    /// Delivers a message, while acknowledgements go on; how many more the server has.
-    async fn deliver(&mut self, message: StoredMessage, deliveries: &Deliveries<M>) -> u64 {
-        let core = Arc::clone(&self.nats.core);
-        let Ok(info) = message.info() else { return 0 };
-        let (sequence, delivered, pending) = (info.stream_sequence, info.delivered, info.pending);
-        self.next = Some(self.next.unwrap_or(0).max(sequence + 1));
-        core.counts.redelivered.add(u64::from(delivered > 1));
-        let (message, acker) = message.split();
-        let envelope = pump::decode(&core, &message);
-        let Some(envelope) = envelope.and_then(|envelope| expire(&core, envelope)) else {
-            // Neither will be handled any better the next time.
-            self.acknowledge(acker).await;
-            return pending;
-        };
-        core.counts.received.add(1);
-        loop {
-            tokio::select! {
-                permit = deliveries.reserve() => {
-                    if let Ok(permit) = permit {
-                        permit.send((envelope, acker));
-                    }
-                    return pending;
-                }
-                Some(handled) = self.handled.recv() => self.acknowledge(handled).await,
-            }
-        }
-    }
-
-    /// Delivers what was written down before.
-    async fn drain(&mut self, stored: &mut Stored, deliveries: &Deliveries<M>) {
-        let limit = self.nats.core.config.drain;
-        let Some(log) = &self.nats.log else { return };
-        let Ok(info) = log.stream.get_info().await else { return };
-        let last = info.state.last_sequence;
-        // What has been delivered already is here once that has come back.
-        let mut rest = self.next.unwrap_or(1) <= last;
-        while rest {
-            let Ok(Some(Ok(message))) = tokio::time::timeout(limit, stored.next()).await else {
-                return;
-            };
-            let pending = self.deliver(message, deliveries).await;
-            rest = pending > 0 && self.next.unwrap_or(1) <= last;
-        }
-        while let Some(Some(Ok(message))) = stored.next().now_or_never() {
-            self.deliver(message, deliveries).await;
-        }
+impl JetStreamAcks {
+    async fn say(&self, subject: &str, kind: AckKind) -> Result<(), RemoteError> {
+        self.client.publish(subject.to_owned(), kind.into()).await.map_err(refused)
     }
 }
 
-/// A message that is of use, still.
-pub(crate) fn expire<M: Message, H: Hook<M>>(
-    core: &Core<M, H>,
-    envelope: crate::envelope::MessageEnvelope<M>,
-) -> Option<crate::envelope::MessageEnvelope<M>> {
-    if envelope.metadata.is_expired() {
-        core.services.dead_letter(envelope, DeadLetterReason::Expired);
-        return None;
+impl Acknowledge for JetStreamAcks {
+    async fn done(&self, tickets: &[String]) -> Result<(), RemoteError> {
+        for ticket in tickets {
+            self.say(ticket, AckKind::Ack).await?;
+        }
+        Ok(())
     }
-    Some(envelope)
+
+    async fn confirm(&self, ticket: &str) -> Result<(), RemoteError> {
+        let asking = self.client.request(ticket.to_owned(), Bytes::from(AckKind::Ack));
+        let late = || RemoteError::Unconfirmed("no answer to the acknowledgement in time".into());
+        let answered = tokio::time::timeout(self.confirm, asking).await.map_err(|_| late())?;
+        answered.map(drop).map_err(|error| RemoteError::Unconfirmed(Box::new(error)))
+    }
+
+    async fn again(&self, ticket: &str) -> Result<(), RemoteError> {
+        self.say(ticket, AckKind::Nak(None)).await
+    }
 }
 
-fn start(from: &ReplayFrom) -> Result<DeliverPolicy, RemoteError> {
+async fn acknowledged(ack: PublishAckFuture, deadline: Instant) -> Result<Published, RemoteError> {
+    let ack = tokio::time::timeout_at(deadline, ack.into_future()).await;
+    let ack = ack.map_err(|_| unacknowledged())?.map_err(unpublished)?;
+    Ok(Published::Acked { entry: EntryId::Sequence(ack.sequence), duplicate: ack.duplicate })
+}
+
+fn unacknowledged() -> RemoteError {
+    RemoteError::Unconfirmed("no acknowledgement in time".into())
+}
+
+pub(crate) fn start(from: &ReplayFrom) -> Result<DeliverPolicy, RemoteError> {
     Ok(match *from {
         ReplayFrom::New => DeliverPolicy::New,
         ReplayFrom::Oldest => DeliverPolicy::All,

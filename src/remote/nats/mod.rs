@@ -1,12 +1,14 @@
 //! Messages over a NATS server.
 
-mod broker;
+mod backend;
 mod builder;
 mod inbox;
 mod jetstream;
 mod pump;
+mod reader;
+mod settings;
 mod wire;
 
-pub use self::broker::NatsMessageBroker;
+pub use self::backend::NatsMessageBroker;
 pub use self::builder::NatsBuilder;
-pub use self::jetstream::JetStream;
+pub use self::settings::JetStream;

@@ -3,15 +3,15 @@
 use std::fmt::{Display, Write};
 use std::str::FromStr;
 
-use async_nats::{HeaderMap, Message as NatsMessage};
+use async_nats::{HeaderMap, HeaderValue, Message as NatsMessage};
 
+use crate::codec::Codec;
+use crate::codec::frame::{check_codec, millis, ttl};
+use crate::codec::wire_error::WireError;
 use crate::envelope::{
     CorrelationId, MessageEnvelope, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern,
 };
-use crate::remote::codec::Codec;
-use crate::remote::frame::{check_codec, millis, ttl};
 use crate::remote::origins::origin;
-use crate::remote::wire_error::WireError;
 
 const FORMAT: &str = "Stentor";
 const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -86,6 +86,14 @@ pub(crate) fn headers(metadata: &MessageMetadata, codec: &str) -> HeaderMap {
     put(TRACE, metadata.trace.map(|trace| trace.to_string()));
     put(ORIGIN, metadata.origin.map(|origin| origin.to_string()));
     headers
+}
+
+/// How many bytes headers have.
+pub(crate) fn size(headers: &HeaderMap) -> usize {
+    let size = |name: &str, values: &[HeaderValue]| {
+        name.len() + values.iter().map(|value| value.as_str().len()).sum::<usize>()
+    };
+    headers.iter().map(|(name, values)| size(name.as_ref(), values)).sum()
 }
 
 /// The envelope of a message of at most `limit` bytes.
