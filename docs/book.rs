@@ -14,6 +14,7 @@ chapters! {
     choosing: "src/choosing.md",
     recipes: "src/recipes.md",
     migrating: "src/migrating.md",
+    journal: "src/journal.md",
     waiting: "src/waiting.md",
     memory_model: "src/memory-model.md",
     failures: "src/failures.md",
