@@ -49,6 +49,8 @@ pub use broker::{
     InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
+#[cfg(feature = "remote")]
+pub use broker::{ConnectionState, LinkedBroker};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
@@ -88,9 +90,8 @@ pub use journal::{
 #[cfg(feature = "remote")]
 pub use remote::{
     AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
-    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
-    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
-    Undecodable,
+    BridgeStats, Delivery, EntryId, Outage, Published, RemoteBroker, RemoteBuilder, RemoteConfig,
+    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};

@@ -7,8 +7,13 @@ use crate::{
     },
     drive,
     measurement::{Measurement, Stop},
+    own::Setup,
+    remote::{Remote, Served},
     rows::{Kind, Row},
 };
+
+/// The name of the contender that all others are compared with.
+pub const REFERENCE: &str = "reference";
 
 /// Runs one measurement.
 pub type Run = fn(&Order) -> Measurement;
@@ -22,6 +27,8 @@ pub struct Order {
     pub stop: Stop,
     /// Whether every subscriber must receive every message.
     pub lossless: bool,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
 }
 
 /// One contender.
@@ -201,6 +208,16 @@ impl Entry {
     pub fn told_on_a_thread<C: Actors>(self) -> Self {
         let told = drive::actors::tell::across_threads::<C>;
         self.with(Kind::ActorTell, told, told)
+    }
+
+    /// Publishing and requests through a server.
+    pub fn remote<C: Remote>(self) -> Self {
+        let (run, asked) = (drive::remote::run::<C>, drive::request::on_one_thread::<Served<C>>);
+        self.with(Kind::Remote(C::BACKEND), run, run).with(
+            Kind::RemoteRequest(C::BACKEND),
+            asked,
+            asked,
+        )
     }
 
     /// The rows in which actors have one thread, whatever they could have.

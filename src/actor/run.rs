@@ -182,8 +182,10 @@ where
             let since = cell.meter.is_to_be_timed().then(Instant::now);
             actor.handle(envelope, &mut tenant.ctx).await;
             tenant.is_handling = false;
-            drop(tenant.hand.pop_front());
+            let handled = tenant.hand.pop_front();
             cell.meter.handled(since);
+            // It was handled even if its `Drop` panics.
+            drop(handled);
             if tenant.ctx.is_stopping || cell.mailbox.has_control() {
                 break;
             }

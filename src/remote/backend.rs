@@ -38,6 +38,13 @@ pub trait Backend: Sized + Send + Sync + 'static {
         request: Option<CorrelationId>,
     ) -> impl Future<Output = Result<Sent, RemoteError>> + Send;
 
+    /// Sends messages that are no requests, in their order and without waiting for each, and waits until the
+    /// server has dealt with all of them; what became of each.
+    fn send_all(
+        &self,
+        envelopes: &[Arc<MessageEnvelope<Self::Message>>],
+    ) -> impl Future<Output = Vec<Result<(), RemoteError>>> + Send;
+
     /// Waits until the server has dealt with all that was sent before.
     fn flush(&self) -> impl Future<Output = Result<(), RemoteError>> + Send;
 

@@ -26,7 +26,7 @@ pub struct Core<M, H> {
     pub(crate) services: Arc<Services<M, H>>,
     pub(crate) codec: Arc<dyn Codec<M>>,
     pub(crate) config: RemoteConfig,
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     pub(crate) counts: Counts,
     /// What is kept in an outage.
     pub(crate) buffer: Buffer<M>,
@@ -61,7 +61,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             buffer: Buffer::new(config.outage),
             config,
             runtime: Handle::current(),
-            link: Link::new(),
+            link: Arc::new(Link::new()),
             counts: Counts::default(),
             origins: Origins::default(),
             undecodable,

@@ -12,7 +12,7 @@ use stentor::{
     MailboxPolicy, MessageBroker, MessageEnvelope, OnPanic, Overflow, Publisher, Router,
     SpawnOptions, Subscriber, Supervision, SystemConfig,
 };
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 /// Between two messages, or bursts of them.
 const BEAT: Duration = Duration::from_millis(5);
@@ -180,8 +180,9 @@ impl Desk {
             trader(&system, "slow", Duration::from_millis(20), u64::MAX)?,
             trader(&system, "clumsy", Duration::ZERO, 5_000)?,
         ];
-        let (broker, is_over) = (system.broker().clone(), Arc::clone(is_over));
-        threads.push(thread::spawn(move || order(&broker, traders, &is_over)));
+        let (desk, handle) = (system.clone(), runtime.handle().clone());
+        let is_over = Arc::clone(is_over);
+        threads.push(thread::spawn(move || order(&desk, &handle, traders, &is_over)));
         Ok(Self { _system: system, _runtime: runtime })
     }
 }
@@ -198,22 +199,26 @@ fn trader(
 }
 
 /// Sends orders to each trader at each beat, more of them than the slow one can handle, and asks the fast one.
-fn order(broker: &Broker, [fast, slow, clumsy]: [ActorAddress; 3], is_over: &AtomicBool) {
+fn order(
+    system: &ActorSystem<u64, Broker>,
+    handle: &Handle,
+    [fast, slow, clumsy]: [ActorAddress; 3],
+    is_over: &AtomicBool,
+) {
     for number in 1_u64.. {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
-        let recipients =
-            [(fast, 10), (clumsy, 3), (slow, if number % 2_000 < 1_000 { 1 } else { 0 })];
-        for (recipient, orders) in recipients {
+        // The slow one has ten seconds of too much, and ten of rest.
+        let too_much = usize::from(number % 4_000 < 2_000);
+        for (recipient, orders) in [(fast, 10), (clumsy, 3), (slow, too_much)] {
             for _ in 0..orders {
                 let order = MessageEnvelope::new(number).with_recipient(recipient);
                 // The breaker rejects some of them.
-                let _ = broker.publish_blocking(order);
+                let _ = system.broker().publish_blocking(order);
             }
         }
-        let question = MessageEnvelope::new(number).with_recipient(fast);
-        let _ = broker.request_blocking::<u64>(question, Duration::from_millis(100));
+        let _ = handle.block_on(system.request::<u64>(fast, number, Duration::from_millis(100)));
         thread::sleep(BEAT);
     }
 }

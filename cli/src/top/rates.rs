@@ -54,7 +54,8 @@ impl Viewing<'_> {
             view.actors.extend(system.actors.iter().map(|each| self.actor(system, each, before)));
         }
         self.brokers(&mut view);
-        view.circuit_breakers = now.circuit_breakers.iter().flat_map(circuits).collect();
+        view.circuit_breakers =
+            now.circuit_breakers.iter().flat_map(|each| self.circuits(each)).collect();
         view.backends = now.remotes.iter().map(|remote| self.backend(remote)).collect();
         view
     }
@@ -294,21 +295,31 @@ impl Viewing<'_> {
             streams: remote.streams,
         }
     }
-}
 
-/// A line for each circuit that is not closed; one at least.
-fn circuits(breaker: &CircuitBreakerSnapshot) -> Vec<CircuitBreaker> {
-    let line = |recipient, state: &str| CircuitBreaker {
-        broker: breaker.broker.clone(),
-        recipient,
-        state: state.to_owned(),
-        recipients: breaker.recipients,
-        opened: breaker.opened,
-        untracked: breaker.untracked,
-    };
-    match &breaker.circuits[..] {
-        [] => vec![line(None, "closed")],
-        open => open.iter().map(|each| line(Some(each.recipient.clone()), &each.state)).collect(),
+    /// A line for each circuit that is not closed; one at least.
+    fn circuits(&self, breaker: &CircuitBreakerSnapshot) -> Vec<CircuitBreaker> {
+        let line = |recipient, state: &str| CircuitBreaker {
+            broker: breaker.broker.clone(),
+            recipient,
+            state: state.to_owned(),
+            recipients: breaker.recipients,
+            opened: breaker.opened,
+            untracked: breaker.untracked,
+        };
+        match &breaker.circuits[..] {
+            [] => vec![line(None, "closed")],
+            open => open
+                .iter()
+                .map(|each| line(Some(self.name_of(&each.recipient)), &each.state))
+                .collect(),
+        }
+    }
+
+    /// An address, or the name of the actor that has it.
+    fn name_of(&self, address: &str) -> String {
+        let mut actors = self.now.systems.iter().flat_map(|system| &system.actors);
+        let actor = actors.find(|actor| actor.address == address);
+        actor.and_then(|actor| actor.name.clone()).unwrap_or_else(|| address.to_owned())
     }
 }
 

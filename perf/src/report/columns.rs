@@ -16,12 +16,17 @@ pub fn columns(row: &RowResults) -> Vec<Column> {
     let mut columns: Vec<Column> = vec![("contender", |_, contender| Some(contender.name.into()))];
     columns.extend_from_slice(match row.row.figure() {
         _ if row.row.kind.is_about_actors() => actor_columns(row.row.kind),
+        Figure::Rate if row.row.kind.backend().is_some() => REMOTE,
+        Figure::Latency if row.row.kind.backend().is_some() => ASKS,
         Figure::Rate => RATE,
         Figure::Latency => LATENCY,
         Figure::Nanos => NANOS,
         Figure::Ratio => RATIO,
         Figure::Cores | Figure::Bytes => &[CORES],
     });
+    if row.contenders.iter().all(|contender| contender.name != crate::entry::REFERENCE) {
+        columns.retain(|(name, _)| ![REFERENCE.0, DOCUMENTED_RATE.0].contains(name));
+    }
     columns
 }
 
@@ -45,9 +50,7 @@ const RATE: &[Column] = &[
     ALLOCATIONS,
     CORES,
     REFERENCE,
-    ("x 3 M", |_, contender| {
-        median(contender, |each| Some(each.messages_per_second / DOCUMENTED), times)
-    }),
+    DOCUMENTED_RATE,
     ("lost", |row, contender| Some(loss(row, contender))),
 ];
 
@@ -79,7 +82,10 @@ const RATIO: &[Column] = &[
 const TELLS: &[Column] =
     &[rate("M tells/s"), ("allocs/tell", ALLOCATIONS.1), CORES, MAILBOX, BOOKS];
 
-/// Of rows in which an actor is asked by one task.
+/// Of rows in which messages go through a server.
+const REMOTE: &[Column] = &[rate("M msg/s"), ALLOCATIONS, CORES, BOOKS];
+
+/// Of rows in which an actor or a service beyond the process is asked.
 const ASKS: &[Column] = &[P50, P99, P999, EACH, ("allocs/ask", ALLOCATIONS.1), BOOKS];
 
 /// Of rows in which an actor is asked by many tasks.
@@ -135,6 +141,11 @@ const ALLOCATIONS: Column =
 /// Cores kept busy.
 const CORES: Column = ("cores", |_, contender| {
     median(contender, |each| Some(each.cores), |cores| format!("{cores:.2}"))
+});
+
+/// How many times the rate that is documented for the reference design.
+const DOCUMENTED_RATE: Column = ("x 3 M", |_, contender| {
+    median(contender, |each| Some(each.messages_per_second / DOCUMENTED), times)
 });
 
 /// How many times as good as the reference design.

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::broker::ConnectionState;
 use crate::broker::{InMemoryMessageBroker, Message, MessageBroker};
 use crate::bus::{Bus, SubscriberId};
 use crate::hook::Hook;
 use crate::remote::bridge::builder::BridgeBuilder;
 use crate::remote::bridge::counts::Counts;
 use crate::remote::bridge::stats::{BridgeReport, BridgeStats};
-use crate::remote::link::ConnectionState;
 
 /// Joins a broker of this process to one beyond it, so that those on both sides are one bus, as far as the patterns
 /// go, while what is published here is still delivered here by the ring, at its latency, before it goes anywhere.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 
+use crate::broker::LinkedBroker;
 use crate::broker::{BoxError, InMemoryMessageBroker, Message, MessageBroker, MessageStream};
 use crate::envelope::TopicPattern;
 use crate::hook::Hook;
@@ -19,7 +20,6 @@ use crate::remote::bridge::intake::{Intake, Wanted};
 use crate::remote::bridge::patterns::Patterns;
 use crate::remote::bridge::policy::BridgePolicy;
 use crate::remote::bridge::window::Window;
-use crate::remote::linked::LinkedBroker;
 
 /// What is chosen of a [`Bridge`]: see there.
 #[must_use = "a builder does nothing until `start`"]

@@ -14,8 +14,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::task::unconstrained;
 
+use crate::broker::ConnectionState;
 use crate::envelope::MessageEnvelope;
-use crate::remote::link::ConnectionState;
 
 /// The number of a message among those that were started.
 pub(crate) type Number = u64;
