@@ -320,7 +320,7 @@ fn dead_letters_of_a_broker_are_journalled_and_requeued_once() {
     }
     drop(lossy);
     letters.join();
-    assert_eq!(all(&journal), []);
+    assert!(all(&journal).is_empty());
     let again = broker(256);
     let mut stream = again.subscribe_blocking().unwrap();
     let requeue = || futures_executor::block_on(journal.requeue(&again, ReplayQuery::new()));
