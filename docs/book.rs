@@ -15,6 +15,7 @@ chapters! {
     recipes: "src/recipes.md",
     bridge: "src/bridge.md",
     migrating: "src/migrating.md",
+    journal: "src/journal.md",
     waiting: "src/waiting.md",
     memory_model: "src/memory-model.md",
     failures: "src/failures.md",
