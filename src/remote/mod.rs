@@ -15,6 +15,8 @@ mod codec;
 mod config;
 mod core;
 mod error;
+#[cfg(feature = "metrics")]
+mod export;
 mod feed;
 mod frame;
 mod link;
