@@ -113,6 +113,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # answering.join().unwrap();
     /// # });
     /// ```
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep the envelope twice")]
     pub fn request<R>(
         &self,
         envelope: MessageEnvelope<M>,
@@ -121,7 +122,6 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     where
         R: Message + TryFrom<M>,
     {
-        // A block, for an `async fn` would keep the envelope twice.
         async move {
             if self.bus().subscribers() == 0 {
                 return Err(self.without_subscribers(envelope));
@@ -178,6 +178,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep the envelope twice")]
     pub(crate) fn publish_request_as<R>(
         &self,
         envelope: MessageEnvelope<M>,
