@@ -26,6 +26,7 @@ pub struct Journalled<M> {
 }
 
 impl<M: 'static> Journalled<M> {
+    #[inline]
     pub(crate) fn decode(parts: Parts<'_>, codec: &dyn Codec<M>) -> Result<Self, JournalError> {
         let Parts { header, reason, frame, .. } = parts;
         let sequence = header.sequence;
@@ -70,7 +71,7 @@ impl<M: 'static> Replay<M> {
     }
 
     /// Publishes everything at a broker, with its metadata as it was, and waits for room there. Gives how many
-    /// messages that were.
+    /// messages that were; those that have expired meanwhile are dead letters there, and are not counted.
     ///
     /// # Errors
     /// What cannot be read, or is not published.
@@ -84,8 +85,11 @@ impl<M: 'static> Replay<M> {
         let mut published = 0;
         for journalled in self {
             let envelope = journalled.map_err(ReplayError::Journal)?.envelope;
-            broker.publish_blocking(envelope).map_err(ReplayError::Broker)?;
-            published += 1;
+            match broker.publish_blocking(envelope) {
+                Ok(()) => published += 1,
+                Err(BrokerError::Expired(_)) => {}
+                Err(error) => return Err(ReplayError::Broker(error)),
+            }
         }
         Ok(published)
     }
@@ -94,6 +98,7 @@ impl<M: 'static> Replay<M> {
 impl<M: 'static> Iterator for Replay<M> {
     type Item = Result<Journalled<M>, JournalError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_failed {
             return None;
