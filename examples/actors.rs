@@ -48,7 +48,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let system = ActorSystem::new(SystemConfig::default(), broker).await?;
     let mut letters = system.dead_letters();
 
-    let options = SpawnOptions::new().name("counter").supervision(Supervision::RESTART);
+    // With its mailbox kept, what comes while it is being restarted is handled after that.
+    let options = SpawnOptions::new().name("counter").keep_mailbox(true);
+    let options = options.supervision(Supervision::RESTART);
     let counter = system.spawn_with(options, Counter::default)?;
     for number in 1..=100 {
         system.send(counter, Message::Add(number)).await?;

@@ -20,14 +20,13 @@ impl Backoff {
     pub const NONE: Self = Self { first: Duration::ZERO, most: Duration::ZERO };
 
     /// The wait after so many failures and one more.
-    #[cfg(any(feature = "actors", feature = "nats", feature = "redis"))]
     pub(crate) fn after(self, failures: u32) -> Duration {
         let doubled = 2_u32.checked_pow(failures).and_then(|factor| self.first.checked_mul(factor));
         doubled.map_or(self.most, |wait| wait.min(self.most))
     }
 
     /// The wait after so many failures in all: a random part of it, from half of it on.
-    #[cfg(any(feature = "nats", feature = "redis"))]
+    #[cfg(feature = "remote")]
     pub(crate) fn jittered(self, failed: usize) -> Duration {
         let failures = u32::try_from(failed.saturating_sub(1)).unwrap_or(u32::MAX);
         // The upper half of what randomness gives, as a number below 1.
@@ -42,7 +41,7 @@ impl Default for Backoff {
     }
 }
 
-#[cfg(all(test, any(feature = "actors", feature = "nats", feature = "redis")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -54,7 +53,7 @@ mod tests {
         {
             let wait = Duration::from_millis(wait);
             assert_eq!(backoff.after(failures), wait);
-            #[cfg(any(feature = "nats", feature = "redis"))]
+            #[cfg(feature = "remote")]
             for _ in 0..100 {
                 let part = backoff.jittered(failures as usize + 1);
                 assert!(wait / 2 <= part && part <= wait, "{part:?} after {failures}");

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "actors")]
 mod actor;
@@ -7,10 +8,16 @@ mod backoff;
 #[cfg(feature = "broker")]
 mod broker;
 mod bus;
+#[cfg(feature = "codec")]
+mod codec;
 #[cfg(feature = "broker")]
 mod envelope;
 #[cfg(feature = "broker")]
 mod hook;
+#[cfg(feature = "inspect")]
+pub mod inspect;
+#[cfg(feature = "journal")]
+mod journal;
 #[cfg(feature = "remote")]
 mod remote;
 mod ring;
@@ -42,16 +49,23 @@ pub use broker::{
     InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
+#[cfg(feature = "remote")]
+pub use broker::{ConnectionState, LinkedBroker};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
-    TryPublishWithError, TryRecvError,
+    TryPublishWithError, TryRecvError, Upstream,
 };
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "codec")]
+pub use codec::{Codec, CodecError, Postcard, WireError, decode_frame, encode_frame};
 #[cfg(feature = "broker")]
 pub use envelope::{
     ActorAddress, CorrelationId, InvalidId, InvalidTopic, InvalidTraceContext, MessageEnvelope,
-    MessageHeader, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern, TraceContext, Ttl,
+    MessageHeader, MessageId, MessageMetadata, Origin, Timestamp, Topic, TopicPattern,
+    TraceContext, Ttl,
 };
 #[cfg(feature = "metrics")]
 pub use hook::Metrics;
@@ -64,14 +78,20 @@ pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
-pub use hook::{Journal, Persist, RingJournal};
-#[cfg(feature = "json")]
-pub use remote::Json;
+pub use hook::{MessageLog, Persist, RingJournal};
+#[cfg(feature = "journal")]
+pub use journal::{
+    CutOff, DeadLetterStage, Durability, Follow, Journal, JournalConfig, JournalError,
+    JournalReader, JournalRecord, JournalStage, JournalStats, Journalled, MessageState, OnFailure,
+    PublishDurableError, Receipt, Records, Recovery, Replay, ReplayError, ReplayQuery,
+    RequeueError, Retention, SegmentInfo, StageBuilder, StageStats, Verification, cut_journal,
+    verify_journal,
+};
 #[cfg(feature = "remote")]
 pub use remote::{
-    AckedStream, Codec, CodecError, ConnectionState, Delivery, EntryId, Outage, Postcard,
-    Published, RemoteBroker, RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics,
-    RemoteSubscribe, ReplayFrom, Undecodable, WireError, decode_frame, encode_frame,
+    AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
+    BridgeStats, Delivery, EntryId, Outage, Published, RemoteBroker, RemoteBuilder, RemoteConfig,
+    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
@@ -82,6 +102,6 @@ pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
     HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, Narrowed, OnPanic, PanicReport,
     Pin, Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
-    ThreadStats, Upstream,
+    ThreadStats,
 };
 pub use wait::strategy::{Step, Wait, WaitStrategy};

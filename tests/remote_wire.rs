@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use stentor::{
-    ActorAddress, Codec, CorrelationId, Json, MessageEnvelope, MessageId, MessageMetadata,
+    ActorAddress, Codec, CorrelationId, Json, MessageEnvelope, MessageId, MessageMetadata, Origin,
     Postcard, Timestamp, Topic, TraceContext, Ttl, WireError, decode_frame, encode_frame,
 };
 
@@ -36,6 +36,7 @@ prop_compose! {
         timestamp in prop::option::of(1..=u64::MAX),
         ttl in prop::option::of(1..=u32::MAX),
         trace in prop::option::of((1..=u128::MAX, 1..=u64::MAX, 0_u8..0x80)),
+        origin in prop::option::of((1..=u64::MAX, 1..=u16::MAX)),
         topic in prop::option::of("[a-zäß价🦀*>-]{2,8}(\\.[a-z0-9]{1,5}){0,3}"),
     ) -> MessageMetadata {
         let mut metadata = MessageMetadata::with_id(MessageId::from_u128(id).unwrap());
@@ -47,6 +48,9 @@ prop_compose! {
         metadata.ttl = ttl.map(|millis| Ttl::new(std::time::Duration::from_millis(millis.into())));
         metadata.trace = trace.and_then(|(trace, span, flags)| TraceContext::new(trace, span, flags));
         metadata.topic = topic.map(|topic| Topic::new(&topic).unwrap());
+        metadata.origin = origin.and_then(|(process, ring)| {
+            Origin::from_u128(u128::from(process) << 64 | u128::from(ring))
+        });
         metadata
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering},
 };
 
 /// Counters, so that threads do not meet on one cache line. A power of two.
@@ -15,6 +15,10 @@ struct Shard(AtomicU64);
 
 /// Allocations so far, by shard.
 static COUNTS: [Shard; SHARDS] = [const { Shard(AtomicU64::new(0)) }; SHARDS];
+/// Whether bytes are counted as well: only where a row asks for it.
+static WEIGHED: AtomicBool = AtomicBool::new(false);
+/// Bytes taken less bytes given back since they are counted.
+static HELD: AtomicIsize = AtomicIsize::new(0);
 /// The shard that the next new thread gets.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -29,6 +33,25 @@ pub struct Counting;
 /// Allocations made by this process so far.
 pub fn count() -> u64 {
     COUNTS.iter().map(|shard| shard.0.load(Ordering::Relaxed)).sum()
+}
+
+/// Counts bytes from now on.
+pub fn weigh() {
+    WEIGHED.store(true, Ordering::Relaxed);
+}
+
+/// Bytes held more than when [`weigh`] was called.
+pub fn held() -> isize {
+    HELD.load(Ordering::Relaxed)
+}
+
+/// Counts bytes that were taken, or given back.
+#[inline]
+fn hold(bytes: isize) {
+    // Relaxed: as in `note`.
+    if WEIGHED.load(Ordering::Relaxed) {
+        HELD.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// Counts one allocation of this thread.
@@ -54,23 +77,27 @@ fn own_shard(shard: &Cell<usize>) -> usize {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
+        hold(layout.size() as isize);
         // SAFETY: the caller's promises are those that `System` asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note();
+        hold(layout.size() as isize);
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note();
+        hold(size as isize - layout.size() as isize);
         // SAFETY: as above; `pointer` came from `System` because every allocation does.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -9,8 +9,12 @@ use std::{
     },
 };
 
+use tokio::runtime::Builder;
+
 use crate::{
     crew::Crew,
+    entry::Order,
+    own::Setup,
     workload::{Message, Sink},
 };
 
@@ -21,14 +25,19 @@ pub struct Topology {
     pub publishers: usize,
     /// Subscribers.
     pub subscribers: usize,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
     /// Publishers that have not published everything yet.
     active: Arc<AtomicUsize>,
 }
 
 impl Topology {
-    /// A topology whose publishers have all yet to publish.
-    pub fn new(publishers: usize, subscribers: usize) -> Self {
-        Self { publishers, subscribers, active: Arc::new(AtomicUsize::new(publishers)) }
+    /// The topology of a row, whose publishers have all yet to publish.
+    pub fn of(order: &Order) -> Self {
+        let Order { row, setup, .. } = *order;
+        let (publishers, subscribers) = (row.publishers, row.subscribers);
+        let active = Arc::new(AtomicUsize::new(publishers));
+        Self { publishers, subscribers, setup, active }
     }
 
     /// One publisher has published everything.
@@ -157,8 +166,16 @@ pub trait Answer: 'static {
     /// What tasks ask with. Whoever answers goes on until its runtime is dropped.
     type Asker: Ask;
 
+    /// Runs a future on this thread, with a runtime on which [`start`](Self::start) can be called.
+    fn run<F>(future: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Builder::new_current_thread().build().expect("a runtime").block_on(future)
+    }
+
     /// Starts the task that answers, on the runtime that this is called on.
-    fn start() -> impl Future<Output = Self::Asker>;
+    fn start() -> impl Future<Output = Self::Asker> + Send;
 }
 
 /// Asks.

@@ -1,13 +1,19 @@
 //! What the harness knows about a contender: its name, what it promises, and the rows it can run.
 
 use crate::{
+    actors::{Actors, Asked},
     contract::{
         Adds, Answer, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads,
     },
     drive,
     measurement::{Measurement, Stop},
+    own::Setup,
+    remote::{Remote, Served},
     rows::{Kind, Row},
 };
+
+/// The name of the contender that all others are compared with.
+pub const REFERENCE: &str = "reference";
 
 /// Runs one measurement.
 pub type Run = fn(&Order) -> Measurement;
@@ -21,6 +27,8 @@ pub struct Order {
     pub stop: Stop,
     /// Whether every subscriber must receive every message.
     pub lossless: bool,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
 }
 
 /// One contender.
@@ -31,6 +39,8 @@ pub struct Entry {
     pub note: &'static str,
     /// Whether subscribers receive everything however slow they are.
     pub lossless: bool,
+    /// Whether who tells its actors waits for room in their mailboxes.
+    pub bounded: bool,
     /// Whether the default run has it.
     pub default: bool,
     /// Whether it can have more than one publisher.
@@ -46,6 +56,7 @@ impl Entry {
             name,
             note,
             lossless: true,
+            bounded: true,
             default: false,
             several_publishers: true,
             runs: Vec::new(),
@@ -55,6 +66,12 @@ impl Entry {
     /// Marks it as lossy.
     pub fn lossy(mut self) -> Self {
         self.lossless = false;
+        self
+    }
+
+    /// Marks its mailboxes as unbounded.
+    pub fn unbounded(mut self) -> Self {
+        self.bounded = false;
         self
     }
 
@@ -168,5 +185,49 @@ impl Entry {
             threads,
             threads,
         )
+    }
+
+    /// Actors that run on any worker.
+    pub fn actors<C: Actors>(self) -> Self {
+        let (told, asked) =
+            (drive::actors::tell::on_workers::<C>, drive::request::on_workers::<Asked<C>>);
+        self.with(Kind::ActorTell, told, told)
+            .with(Kind::ActorAskWorkers, asked, asked)
+            .actors_of_one_thread::<C>()
+    }
+
+    /// Actors that all live on one thread: they are told and asked from another, so that it is two in all.
+    pub fn actors_of_a_thread<C: Actors>(self) -> Self {
+        let asked = drive::request::across_threads::<Asked<C>>;
+        self.told_on_a_thread::<C>()
+            .with(Kind::ActorAskWorkers, asked, asked)
+            .actors_of_one_thread::<C>()
+    }
+
+    /// Actors that all live on one thread, and are told from another.
+    pub fn told_on_a_thread<C: Actors>(self) -> Self {
+        let told = drive::actors::tell::across_threads::<C>;
+        self.with(Kind::ActorTell, told, told)
+    }
+
+    /// Publishing and requests through a server.
+    pub fn remote<C: Remote>(self) -> Self {
+        let (run, asked) = (drive::remote::run::<C>, drive::request::on_one_thread::<Served<C>>);
+        self.with(Kind::Remote(C::BACKEND), run, run).with(
+            Kind::RemoteRequest(C::BACKEND),
+            asked,
+            asked,
+        )
+    }
+
+    /// The rows in which actors have one thread, whatever they could have.
+    fn actors_of_one_thread<C: Actors>(self) -> Self {
+        let (spawn, memory) = (drive::actors::spawn::run::<C>, drive::actors::memory::run::<C>);
+        let (one_thread, threads) =
+            (drive::request::on_one_thread::<Asked<C>>, drive::request::across_threads::<Asked<C>>);
+        self.with(Kind::ActorAsk, one_thread, one_thread)
+            .with(Kind::ActorAskThreads, threads, threads)
+            .with(Kind::ActorSpawn, spawn, spawn)
+            .with(Kind::ActorMemory, memory, memory)
     }
 }

@@ -1,11 +1,12 @@
 //! What came out, and the figures that reports are made of.
 
 use crate::{
-    contenders::REFERENCE,
-    entry::Entry,
+    entry::{Entry, REFERENCE},
     machine::Machine,
     measurement::{Measurement, Stop},
+    own::Own,
     plan::Plan,
+    remote::Backend,
     rows::{Figure, Row},
     stats::Summary,
 };
@@ -24,10 +25,14 @@ pub struct Results {
     pub rounds: usize,
     /// When publishers stopped.
     pub stop: Stop,
+    /// What is the same in all rows, if they are not those of the harness.
+    pub own: Option<Own>,
     /// The cores that other processes kept busy meanwhile, where the system says.
     pub others: Option<f64>,
     /// Row by row.
     pub rows: Vec<RowResults>,
+    /// The rows that cannot be run here.
+    pub skipped: Vec<&'static Row>,
 }
 
 /// The results of one row.
@@ -46,6 +51,8 @@ pub struct Contender {
     pub note: &'static str,
     /// Whether it promises to lose nothing.
     pub lossless: bool,
+    /// Whether who tells its actors waits for room in their mailboxes.
+    pub bounded: bool,
     /// Round by round; none where it failed.
     pub rounds: Vec<Option<Measurement>>,
     /// Why it failed last, if it did.
@@ -59,8 +66,10 @@ impl Results {
             machine: Machine::detect(),
             rounds: plan.rounds,
             stop: plan.stop,
+            own: plan.own.first().map(|row| row.own.clone()),
             others: None,
             rows,
+            skipped: plan.skipped.clone(),
         }
     }
 
@@ -72,9 +81,10 @@ impl Results {
             .any(|contender| contender.failure.is_some())
     }
 
-    /// A sentence for each reason to doubt what was measured.
+    /// A sentence for each reason to doubt what was measured, and for each row that was not.
     pub fn warnings(&self) -> Vec<String> {
-        [self.crowded(), self.disturbed()].into_iter().flatten().collect()
+        let skipped = self.skipped.iter().map(|row| skipped(row));
+        [self.crowded(), self.disturbed()].into_iter().flatten().chain(skipped).collect()
     }
 
     /// That there are fewer cores than threads.
@@ -103,6 +113,15 @@ impl Results {
             Stop::Messages(messages) => format!("{messages} messages each"),
         }
     }
+}
+
+/// That a row was left out.
+fn skipped(row: &Row) -> String {
+    let program = row.kind.backend().map_or("", Backend::program);
+    format!(
+        "`{}` was skipped: {program} is not installed (it is not in any directory of PATH)",
+        row.name
+    )
 }
 
 impl RowResults {
@@ -139,6 +158,7 @@ impl Contender {
             name: entry.name,
             note: entry.note,
             lossless: entry.lossless,
+            bounded: entry.bounded,
             rounds: Vec::new(),
             failure: None,
         }
@@ -173,6 +193,7 @@ impl Measurement {
             Figure::Nanos => self.nanos,
             Figure::Ratio => self.ratio,
             Figure::Cores => Some(self.cores),
+            Figure::Bytes => self.bytes,
         }
     }
 }

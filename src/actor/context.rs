@@ -97,12 +97,13 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it has sent nothing.
-    pub async fn send(
+    #[inline]
+    pub fn send(
         &self,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.send(Some(self.address), recipient, message).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.send(Some(self.address), recipient, message)
     }
 
     /// As [`send`](Self::send), for a [`SyncActor`](crate::SyncActor): waits, as a thread.
@@ -126,28 +127,30 @@ impl<M: Message, B: MessageBroker<M>> ActorContext<M, B> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it may have sent the request.
-    pub async fn request<R>(
+    #[inline]
+    pub fn request<R>(
         &self,
         recipient: ActorAddress,
         message: M,
         timeout: Duration,
-    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, AskError<M, B::Error>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.shared.request(Some(self.address), recipient, message, timeout).await
+        self.shared.request(Some(self.address), recipient, message, timeout)
     }
 
     /// Replies to a message: to where it asks replies to go, or else to its sender.
     ///
     /// # Errors
     /// It was not sent, or there is nobody to reply to; the error has the reply.
-    pub async fn reply(
+    #[inline]
+    pub fn reply(
         &self,
         envelope: &MessageEnvelope<M>,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.reply(Some(self.address), envelope, message).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.reply(Some(self.address), envelope, message)
     }
 
     /// As [`reply`](Self::reply), for a [`SyncActor`](crate::SyncActor): waits, as a thread.

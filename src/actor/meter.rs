@@ -1,6 +1,6 @@
 //! What an actor counts of itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 // From `std` also under loom: nothing is decided by these numbers.
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -9,6 +9,9 @@ use crate::actor::metrics::HandlingTime;
 /// Buckets of handling times: the first for up to 128 ns, each of the others for twice as much.
 pub(crate) const BUCKETS: usize = 24;
 const FIRST_BITS: u32 = 7;
+
+/// One in so many messages is timed: to look at the clock twice takes as long as to handle a small one.
+const TIMED: u64 = 64;
 
 /// Counts of one tenant. Only its task writes them.
 #[derive(Default)]
@@ -32,12 +35,22 @@ impl Meter {
         self.handling.iter().for_each(|bucket| bucket.store(0, Ordering::Relaxed));
     }
 
+    /// Whether it is to be measured how long the next message is handled.
     #[inline]
-    pub(crate) fn handled(&self) {
-        add(&self.handled, 1);
+    pub(crate) fn is_to_be_timed(&self) -> bool {
+        self.handled_so_far().is_multiple_of(TIMED)
     }
 
-    pub(crate) fn took(&self, time: Duration) {
+    /// A message has been handled, if it was to be timed since then.
+    #[inline]
+    pub(crate) fn handled(&self, since: Option<Instant>) {
+        add(&self.handled, 1);
+        if let Some(since) = since {
+            self.took(since.elapsed());
+        }
+    }
+
+    fn took(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let bits = (u64::BITS - nanos.leading_zeros()).saturating_sub(FIRST_BITS) as usize;
         let bucket = &self.handling[bits.min(BUCKETS - 1)];

@@ -102,79 +102,111 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
 
     // ===== sending =====
 
-    pub(crate) async fn send(
+    /// Sends a message from within the system. One future rather than several within each other, which would move
+    /// the message from one to the next.
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
+    #[inline(always)]
+    pub(crate) fn send(
         &self,
         sender: Option<ActorAddress>,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        let mut envelope = MessageEnvelope::new(message).with_recipient(recipient);
-        envelope.metadata.sender = sender;
-        self.publish(envelope).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        async move {
+            let Some(_permit) = self.gate.enter(sender.map_or(0, spread)) else {
+                return Err(self.not_running(addressed(sender, recipient, message)));
+            };
+            if self.registry.refuses(recipient) {
+                return Err(SendError::MailboxFull(addressed(sender, recipient, message)));
+            }
+            let sent = self.broker.publish(addressed(sender, recipient, message)).await;
+            sent.map_err(SendError::Broker)
+        }
     }
 
     /// Publishes a message from within the system.
-    pub(crate) async fn publish(
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
+    #[inline(always)]
+    pub(crate) fn publish(
         &self,
         envelope: MessageEnvelope<M>,
-    ) -> Result<(), SendError<M, B::Error>> {
-        let lane = envelope.metadata.sender.map_or(0, spread);
-        let Some(_permit) = self.gate.enter(lane) else {
-            return Err(SendError::NotRunning { envelope, state: self.state() });
-        };
-        if envelope.metadata.recipient.is_some_and(|recipient| self.registry.refuses(recipient)) {
-            return Err(SendError::MailboxFull(envelope));
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        async move {
+            let lane = envelope.metadata.sender.map_or(0, spread);
+            let Some(_permit) = self.gate.enter(lane) else {
+                return Err(self.not_running(envelope));
+            };
+            let recipient = envelope.metadata.recipient;
+            if recipient.is_some_and(|recipient| self.registry.refuses(recipient)) {
+                return Err(SendError::MailboxFull(envelope));
+            }
+            self.broker.publish(envelope).await.map_err(SendError::Broker)
         }
-        self.broker.publish(envelope).await.map_err(SendError::Broker)
     }
 
-    pub(crate) async fn reply(
+    #[cold]
+    fn not_running(&self, envelope: MessageEnvelope<M>) -> SendError<M, B::Error> {
+        SendError::NotRunning { envelope, state: self.state() }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
+    #[inline(always)]
+    pub(crate) fn reply(
         &self,
         sender: Option<ActorAddress>,
         to: &MessageEnvelope<M>,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        let mut envelope = to.reply(message);
-        envelope.metadata.sender = sender;
-        match envelope.metadata.recipient {
-            None => Err(SendError::NoRecipient(envelope)),
-            // The router has nothing to do with these, so they may come while it is shut down.
-            Some(back) if !self.registry.is_own(back) || self.registry.is_asks(back) => {
-                self.broker.publish(envelope).await.map_err(SendError::Broker)
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        async move {
+            let mut envelope = to.reply(message);
+            envelope.metadata.sender = sender;
+            let Some(back) = envelope.metadata.recipient else {
+                return Err(SendError::NoRecipient(envelope));
+            };
+            // The router has nothing to do with others, so they may come while it is shut down.
+            let is_routed = self.registry.is_own(back) && !self.registry.is_asks(back);
+            let permit = if is_routed { self.gate.enter(sender.map_or(0, spread)) } else { None };
+            if is_routed && permit.is_none() {
+                return Err(self.not_running(envelope));
             }
-            Some(_) => self.publish(envelope).await,
+            if is_routed && self.registry.refuses(back) {
+                return Err(SendError::MailboxFull(envelope));
+            }
+            self.broker.publish(envelope).await.map_err(SendError::Broker)
         }
     }
 
-    pub(crate) async fn request<R>(
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
+    #[inline(always)]
+    pub(crate) fn request<R>(
         &self,
         sender: Option<ActorAddress>,
         recipient: ActorAddress,
         message: M,
         timeout: std::time::Duration,
-    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, AskError<M, B::Error>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        let mut envelope = MessageEnvelope::new(message)
-            .with_recipient(recipient)
-            .with_reply_to(self.registry.asks())
-            .with_correlation_id(CorrelationId::new());
-        envelope.metadata.sender = sender;
-        let Some(_permit) = self.gate.enter(sender.map_or(0, spread)) else {
-            return Err(AskError::NotRunning { envelope, state: self.state() });
-        };
-        if let Some(reason) = self.known_undeliverable(recipient) {
-            self.bury(envelope.clone(), reason.clone());
-            return Err(AskError::Undeliverable { envelope, reason });
-        }
-        match self.broker.publish_request::<R>(envelope.clone(), timeout).await {
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) => Err(AskError::TimedOut(envelope)),
-            Err(error) => match undeliverable::<M, _>(&error) {
-                Some(reason) => Err(AskError::Undeliverable { envelope, reason }),
-                None => Err(AskError::Broker(error)),
-            },
+        async move {
+            let envelope = addressed(sender, recipient, message)
+                .with_reply_to(self.registry.asks())
+                .with_correlation_id(CorrelationId::new());
+            let Some(_permit) = self.gate.enter(sender.map_or(0, spread)) else {
+                return Err(AskError::NotRunning { envelope, state: self.state() });
+            };
+            if let Some(reason) = self.known_undeliverable(recipient) {
+                self.bury(envelope.clone(), reason.clone());
+                return Err(AskError::Undeliverable { envelope, reason });
+            }
+            match self.broker.publish_request::<R>(envelope.clone(), timeout).await {
+                Ok(Some(reply)) => Ok(reply),
+                Ok(None) => Err(AskError::TimedOut(envelope)),
+                Err(error) => match undeliverable::<M, _>(&error) {
+                    Some(reason) => Err(AskError::Undeliverable { envelope, reason }),
+                    None => Err(AskError::Broker(error)),
+                },
+            }
         }
     }
 
@@ -185,6 +217,18 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
         (is_ours && self.registry.resolve(&recipient).is_none())
             .then(|| self.registry.why_not(recipient))
     }
+}
+
+/// A message from an actor, or from nobody, to another.
+#[inline(always)]
+fn addressed<M>(
+    sender: Option<ActorAddress>,
+    recipient: ActorAddress,
+    message: M,
+) -> MessageEnvelope<M> {
+    let mut envelope = MessageEnvelope::new(message).with_recipient(recipient);
+    envelope.metadata.sender = sender;
+    envelope
 }
 
 /// Why nobody will handle a request, if that is what an error says.

@@ -13,7 +13,7 @@ use crate::actor::context::ActorContext;
 use crate::actor::error::{AskError, SendError, SpawnError, SystemError};
 use crate::actor::event::ActorEvent;
 use crate::actor::mailbox::Control;
-use crate::actor::metrics::{ActorMetrics, SystemMetrics};
+use crate::actor::metrics::SystemMetrics;
 use crate::actor::options::SpawnOptions;
 use crate::actor::registry::{ActorRegistry, Watcher};
 use crate::actor::report::{ActorReport, SystemReport};
@@ -21,10 +21,11 @@ use crate::actor::routing::Routing;
 use crate::actor::run::run;
 use crate::actor::shared::Shared;
 use crate::actor::shutdown::Owner;
+use crate::actor::supervision::Supervisor;
 use crate::actor::tenant::Tenant;
 use crate::broker::{DeadLetter, DeadLetters, Message, MessageBroker, MessageStream};
 use crate::bus::Subscriber;
-use crate::envelope::{ActorAddress, MessageEnvelope, Timestamp};
+use crate::envelope::{ActorAddress, MessageEnvelope};
 use crate::ring::cursor::Overflow;
 use crate::router::Drain;
 
@@ -179,39 +180,41 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
     ///
     /// # Errors
     /// It was not sent; the error says why, and has it.
-    pub async fn send(
+    #[inline]
+    pub fn send(
         &self,
         recipient: ActorAddress,
         message: M,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.send(None, recipient, message).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.send(None, recipient, message)
     }
 
     /// Publishes an envelope as it is, unless the system is shut down.
     ///
     /// # Errors
     /// It was not published; the error says why, and has it.
-    pub async fn publish(
+    pub fn publish(
         &self,
         envelope: MessageEnvelope<M>,
-    ) -> Result<(), SendError<M, B::Error>> {
-        self.shared.publish(envelope).await
+    ) -> impl Future<Output = Result<(), SendError<M, B::Error>>> + Send {
+        self.shared.publish(envelope)
     }
 
     /// Sends a request from outside and waits for its reply. See [`ActorContext::request`].
     ///
     /// # Errors
     /// It was not answered; the error says why, and has the request.
-    pub async fn request<R>(
+    #[inline]
+    pub fn request<R>(
         &self,
         recipient: ActorAddress,
         message: M,
         timeout: Duration,
-    ) -> Result<MessageEnvelope<R>, AskError<M, B::Error>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, AskError<M, B::Error>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.shared.request(None, recipient, message, timeout).await
+        self.shared.request(None, recipient, message, timeout)
     }
 
     // ===== looking on =====
@@ -271,34 +274,7 @@ impl<M: Message, B: MessageBroker<M>> ActorSystem<M, B> {
 
     /// How it and its actors are doing. Takes the lock of each mailbox for a moment.
     pub fn metrics(&self) -> SystemMetrics {
-        let shared = &*self.shared;
-        let now = Timestamp::now();
-        let actors = shared.registry.addresses().into_iter().filter_map(|address| {
-            let name = shared.registry.life(address, |life| life.name.clone())?;
-            let cell = shared.registry.cell(address).ok()?;
-            let (depth, meter) = (cell.mailbox.depth(), &cell.meter);
-            Some(ActorMetrics {
-                address,
-                name,
-                depth: depth.depth,
-                high_water: depth.high_water,
-                capacity: depth.capacity,
-                handled: meter.handled_so_far(),
-                panics: meter.panics(),
-                restarts: meter.restarts(),
-                handling: meter.handling(),
-                oldest: depth.oldest.map(|published| now.since(published)),
-            })
-        });
-        let actors: Vec<_> = actors.collect();
-        SystemMetrics {
-            state: self.state(),
-            spawned: shared.spawned.get(),
-            handled: shared.handled.get() + actors.iter().map(|actor| actor.handled).sum::<u64>(),
-            dead_letters: shared.buried.get(),
-            clone_panics: shared.clone_panics.get(),
-            actors,
-        }
+        self.shared.metrics(usize::MAX)
     }
 
     // ===== the end =====
@@ -353,7 +329,7 @@ where
     if let Some(parent) = parent {
         shared.registry.life(parent, |life| life.children.push(address));
     }
-    let task = runtime.spawn(run(tenant, make, supervision, keep_mailbox));
+    let task = runtime.spawn(run(tenant, make, Supervisor::new(supervision), keep_mailbox));
     shared.registry.life(address, |life| life.task = Some(task.abort_handle()));
     if shared.state() == SystemState::Stopped {
         // The last handle was dropped meanwhile, and may not have found this actor.

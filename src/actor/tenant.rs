@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::actor::actor::Terminated;
 use crate::actor::context::ActorContext;
 use crate::actor::event::ActorEventKind;
-use crate::actor::mailbox::{Control, Taken};
+use crate::actor::mailbox::Control;
 use crate::actor::registry::{Cell, Estate, Watcher};
 use crate::actor::report::StopCause;
 use crate::actor::shared::Shared;
@@ -43,13 +43,6 @@ impl<M: Message, B: MessageBroker<M>> Tenant<M, B> {
     /// Its cell.
     pub(crate) fn cell(&self) -> Option<&Cell<M>> {
         self.shared().registry.cell(self.ctx.address).ok()
-    }
-
-    /// What there is for it to do; waits until there is something.
-    pub(crate) async fn take(&mut self) -> Taken {
-        let Self { ctx, hand, .. } = self;
-        let Ok(cell) = ctx.shared.registry.cell(ctx.address) else { return Taken::Drained };
-        poll_fn(|cx| cell.mailbox.poll_take(hand, cx)).await
     }
 
     /// Gives up the message in hand.

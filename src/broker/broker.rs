@@ -69,4 +69,10 @@ pub trait MessageBroker<M: Message>: Clone + Send + Sync + 'static {
     fn local(&self) -> Option<&dyn LocalBroker<M>> {
         None
     }
+
+    /// What a broker beyond the process has besides; `None` unless it is one that tells.
+    #[cfg(feature = "remote")]
+    fn linked(&self) -> Option<&dyn crate::broker::LinkedBroker<M>> {
+        None
+    }
 }

@@ -122,7 +122,6 @@ impl fmt::Display for DeadLetterReason {
 
 impl DeadLetterReason {
     /// The names of all kinds, in their places.
-    #[cfg(feature = "metrics")]
     pub(crate) const KINDS: [&str; 11] = [
         "no_recipient",
         "unknown_recipient",
@@ -176,20 +175,29 @@ pub struct DeadLetterCounts {
 impl DeadLetterCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = self;
-        let Self { not_running, rejected, late_reply, panicked, .. } = self;
-        let Self { expired, stale_address, unsent, .. } = self;
-        no_recipient
-            + unknown_recipient
-            + mailbox_full
-            + mailbox_closed
-            + not_running
-            + rejected
-            + late_reply
-            + panicked
-            + expired
-            + stale_address
-            + unsent
+        self.by_reason().map(|(_, count)| count).iter().sum()
+    }
+
+    /// Each reason, as the metrics call it, and how many.
+    pub fn by_reason(&self) -> [(&'static str, u64); 11] {
+        let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = *self;
+        let Self { not_running, rejected, late_reply, panicked, expired, stale_address, .. } =
+            *self;
+        let Self { unsent, .. } = *self;
+        let counts = [
+            no_recipient,
+            unknown_recipient,
+            mailbox_full,
+            mailbox_closed,
+            not_running,
+            rejected,
+            late_reply,
+            panicked,
+            expired,
+            stale_address,
+            unsent,
+        ];
+        std::array::from_fn(|kind| (DeadLetterReason::KINDS[kind], counts[kind]))
     }
 }
 

@@ -6,9 +6,13 @@ use crate::broker::broker::Message;
 use crate::broker::config::BrokerConfig;
 use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Rejection};
 use crate::broker::error::BrokerError;
+use crate::broker::metrics::RequestMetrics;
 use crate::broker::pending::{Found, Table, Ticket};
+use crate::broker::slot::Ending;
 use crate::broker::subscription::Deliveries;
-use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
+#[cfg(feature = "remote")]
+use crate::envelope::Origin;
+use crate::envelope::{MessageEnvelope, MessageHeader, MessageMetadata, Timestamp};
 use crate::hook::{Hook, Outcome};
 use crate::sync::counter::Counter;
 
@@ -19,6 +23,9 @@ pub(crate) struct Services<M, H> {
     pub(crate) counts: Counts,
     /// Made for the first request.
     requests: OnceLock<Arc<Table<M>>>,
+    /// The origin of what bridges export from here, once there is a bridge.
+    #[cfg(feature = "remote")]
+    origin: OnceLock<Option<Origin>>,
 }
 
 /// What has come of messages and requests.
@@ -32,8 +39,15 @@ pub(crate) struct Counts {
 
 impl<M: Message, H: Hook<M>> Services<M, H> {
     pub(crate) fn new(hooks: H, dead_letters: DeadLetters<M>, config: BrokerConfig) -> Self {
-        let requests = OnceLock::new();
-        let services = Self { hooks, dead_letters, config, counts: Counts::default(), requests };
+        let services = Self {
+            hooks,
+            dead_letters,
+            config,
+            counts: Counts::default(),
+            requests: OnceLock::new(),
+            #[cfg(feature = "remote")]
+            origin: OnceLock::new(),
+        };
         if cfg!(stentor_loom) {
             // The model checker does not know `OnceLock`.
             services.table();
@@ -51,31 +65,60 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         self.requests.get()
     }
 
-    /// The reply that an envelope is, if it is one.
-    #[inline(always)]
-    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        if envelope.metadata.correlation_id.is_none() { None } else { self.find_reply(envelope) }
+    /// How its requests are doing.
+    pub(crate) fn request_metrics(&self) -> RequestMetrics {
+        RequestMetrics {
+            pending: self.table_if_used().map_or(0, |table| table.pending()),
+            limit: self.config.pending_requests,
+            answered: self.counts.answered.get(),
+            timed_out: self.counts.timed_out.get(),
+            abandoned: self.counts.abandoned.get(),
+            undeliverable: self.counts.undeliverable.get(),
+        }
     }
 
-    #[inline(never)]
-    fn find_reply(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        match self.table_if_used()?.find(&envelope.metadata.header()) {
+    /// The origin of what bridges export from here; `None` if too many brokers have had one.
+    #[cfg(feature = "remote")]
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        *self.origin.get_or_init(Origin::fresh)
+    }
+
+    /// The reply that an envelope is, if it is one.
+    #[inline(always)]
+    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Reply<M> {
+        match self.find(&envelope.metadata) {
+            Found::Nothing => Reply { ticket: None, ending: None },
+            Found::Late => Reply { ticket: None, ending: Some(Ok(envelope.clone())) },
             Found::Awaited(ticket) => {
-                Some(Reply { ticket: Some(ticket), envelope: envelope.clone() })
+                Reply { ticket: Some(ticket), ending: Some(Ok(envelope.clone())) }
             }
-            Found::Late => Some(Reply { ticket: None, envelope: envelope.clone() }),
-            Found::Nothing => None,
+        }
+    }
+
+    #[inline(always)]
+    fn find(&self, metadata: &MessageMetadata) -> Found {
+        match self.table_if_used() {
+            Some(table) if metadata.correlation_id.is_some() => table.find(metadata),
+            _ => Found::Nothing,
         }
     }
 
     /// Hands a reply that has been published to its caller.
+    #[inline(always)]
+    pub(crate) fn reply(&self, reply: &mut Reply<M>) {
+        if reply.ending.is_some() {
+            self.reply_to_caller(reply);
+        }
+    }
+
     #[inline(never)]
-    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
-        let handed = match ticket {
-            Some(ticket) => self.table().reply(ticket, Ok(envelope)),
-            None => Err(Ok(envelope)),
-        };
-        if let Err(Ok(late)) = handed {
+    fn reply_to_caller(&self, reply: &mut Reply<M>) {
+        if let Some(ticket) = reply.ticket
+            && self.table().reply(ticket, &mut reply.ending)
+        {
+            return;
+        }
+        if let Some(Ok(late)) = reply.ending.take() {
             self.dead_letter(late, DeadLetterReason::LateReply);
         }
     }
@@ -93,13 +136,10 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         self.hooks.before_publish(envelope).map_err(Refusal::Rejected)
     }
 
-    /// A message has been published; if it was a reply, its caller gets it.
+    /// A message has been published.
     #[inline(always)]
-    pub(crate) fn published(&self, header: &MessageHeader, reply: Option<Reply<M>>) {
+    pub(crate) fn published(&self, header: &MessageHeader) {
         self.hooks.after_publish(header);
-        if let Some(reply) = reply {
-            self.reply(reply);
-        }
     }
 
     /// A message that was admitted has not been published.
@@ -160,8 +200,9 @@ pub(crate) enum Refusal {
     Rejected(Rejection),
 }
 
-/// A reply on its way to its caller; without a ticket it is late.
+/// A reply on its way to its caller, if there is one; without a ticket it is late.
 pub(crate) struct Reply<M> {
     ticket: Option<Ticket>,
-    envelope: MessageEnvelope<M>,
+    /// Here until the caller has it.
+    ending: Option<Ending<M>>,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::envelope::address::ActorAddress;
 use crate::envelope::id::{CorrelationId, MessageId};
+use crate::envelope::origin::Origin;
 use crate::envelope::timestamp::{Timestamp, Ttl};
 use crate::envelope::topic::Topic;
 use crate::envelope::trace::TraceContext;
@@ -36,7 +37,7 @@ pub struct MessageEnvelope<M> {
 }
 
 /// What is known of a message: 128 bytes, of which `Option`s take none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageMetadata {
     /// Its name. Copies share it.
@@ -57,6 +58,9 @@ pub struct MessageMetadata {
     pub ttl: Option<Ttl>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+    /// Where it was published first, once a bridge has carried it. Who sends such a message on sends it no
+    /// further than the ring: see [`Origin`].
+    pub origin: Option<Origin>,
 }
 
 impl MessageMetadata {
@@ -80,6 +84,7 @@ impl MessageMetadata {
             topic: None,
             ttl: None,
             trace: None,
+            origin: None,
         }
     }
 
@@ -111,7 +116,7 @@ impl MessageMetadata {
     }
 }
 
-/// What of the [`MessageMetadata`] can be copied: all but the topic. It is what is left of a message
+/// What of the [`MessageMetadata`] can be copied and is needed afterwards. It is what is left of a message
 /// that has gone its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -130,6 +135,20 @@ pub struct MessageHeader {
     pub timestamp: Option<Timestamp>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+}
+
+impl Clone for MessageMetadata {
+    /// Copies all of it at once: field by field, it would be read again before the stores of the fields are through,
+    /// by wider loads that have to wait for them.
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        if let Some(topic) = &self.topic {
+            // The copy's.
+            std::mem::forget(topic.clone());
+        }
+        // SAFETY: all but the topic is `Copy`, as `header` shows, and the topic was cloned for the copy.
+        unsafe { std::ptr::read(self) }
+    }
 }
 
 impl<M> MessageEnvelope<M> {

@@ -68,7 +68,7 @@ fn take_block() -> (u64, u64) {
 
 /// The prefix of this process.
 #[inline]
-fn process_prefix() -> NonZeroU64 {
+pub(crate) fn process_prefix() -> NonZeroU64 {
     static PREFIX: OnceLock<NonZeroU64> = OnceLock::new();
     *PREFIX.get_or_init(fresh_prefix)
 }
@@ -155,7 +155,7 @@ kind_of_name!(
 );
 
 pub(crate) fn parse(text: &str) -> Result<Unique, InvalidId> {
-    let refused = || InvalidId { text: text.to_owned() };
+    let refused = || InvalidId::new(text);
     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(refused());
     }
@@ -167,6 +167,12 @@ pub(crate) fn parse(text: &str) -> Result<Unique, InvalidId> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidId {
     text: String,
+}
+
+impl InvalidId {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
 }
 
 impl fmt::Display for InvalidId {

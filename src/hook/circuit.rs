@@ -135,6 +135,16 @@ impl Circuit {
         }
     }
 
+    /// The same for who only looks: it does not count as touched, and nothing that time does is done.
+    #[cfg(feature = "inspect")]
+    pub(super) fn peek(&self, now: Instant) -> CircuitState {
+        match self.phase {
+            Phase::Closed { .. } => CircuitState::Closed,
+            Phase::Open { until } if now < until => CircuitState::Open,
+            Phase::Open { .. } | Phase::HalfOpen { .. } => CircuitState::HalfOpen,
+        }
+    }
+
     /// Whether it is as good as new.
     pub(super) fn is_pristine(&self) -> bool {
         matches!(self.phase, Phase::Closed { failures: 0, .. })

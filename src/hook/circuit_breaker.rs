@@ -172,6 +172,20 @@ impl CircuitBreaker {
         self.untracked.get()
     }
 
+    /// The recipients whose circuits are not closed, as many as `limit` of them.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn not_closed(&self, limit: usize) -> Vec<(ActorAddress, CircuitState)> {
+        let (now, mut found) = ((self.now)(), Vec::new());
+        self.circuits.look(|recipient, circuit| {
+            let state = circuit.peek(now);
+            if state != CircuitState::Closed {
+                found.push((*recipient, state));
+            }
+            found.len() < limit
+        });
+        found
+    }
+
     /// Works with the circuit of a recipient that has failed.
     fn with_known<R>(
         &self,

@@ -83,6 +83,16 @@ impl<K: Hash + Eq + Clone, V> Keyed<K, V> {
         Some(result)
     }
 
+    /// Looks at one after the other, a shard of them at a time, until `look` says `false`.
+    #[cfg(all(feature = "circuit-breaker", feature = "inspect"))]
+    pub(super) fn look(&self, mut look: impl FnMut(&K, &V) -> bool) {
+        for shard in &self.shards {
+            if !shard.lock().values.iter().all(|(key, value)| look(key, value)) {
+                return;
+            }
+        }
+    }
+
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)

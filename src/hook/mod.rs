@@ -16,6 +16,7 @@ mod rate_limit;
 mod tracing;
 mod tuple;
 
+use std::any::Any;
 use std::time::Duration;
 
 use crate::broker::{DeadLetter, Rejection};
@@ -28,7 +29,7 @@ pub use self::circuit_breaker::CircuitBreaker;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
 #[cfg(feature = "persist")]
-pub use self::persist::{Journal, Persist, RingJournal};
+pub use self::persist::{MessageLog, Persist, RingJournal};
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::RateLimit;
 #[cfg(feature = "tracing")]
@@ -108,6 +109,25 @@ pub trait Hook<M>: Send + Sync + 'static {
     /// Something came of a message, or of a request.
     #[inline(always)]
     fn on_outcome(&self, outcome: &Outcome<'_, M>) {}
+
+    /// Shows each hook that this one is made of, for who looks for one by its type. One that has others in it (as
+    /// tuples have) shows those.
+    ///
+    /// ```
+    /// use stentor::{CircuitBreaker, Hook, Tracing};
+    ///
+    /// let mut opened = None;
+    /// Hook::<String>::each(&(Tracing::new(), CircuitBreaker::new()), &mut |hook| {
+    ///     opened = hook.downcast_ref::<CircuitBreaker>().map(CircuitBreaker::opened).or(opened);
+    /// });
+    /// assert_eq!(opened, Some(0));
+    /// ```
+    fn each(&self, look: &mut dyn FnMut(&dyn Any))
+    where
+        Self: Sized,
+    {
+        look(self);
+    }
 }
 
 /// What came of a message, or of a request.

@@ -1,5 +1,7 @@
 //! Tuples of hooks: in on the way in, reversed on the way out.
 
+use std::any::Any;
+
 use crate::broker::Rejection;
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -40,6 +42,10 @@ macro_rules! tuple {
             #[inline(always)]
             fn on_outcome(&self, outcome: &Outcome<'_, M>) {
                 $(self.$reversed.on_outcome(outcome);)+
+            }
+
+            fn each(&self, look: &mut dyn FnMut(&dyn Any)) {
+                $(self.$index.each(look);)+
             }
         }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::broker::ConnectionState;
+use crate::broker::LinkedBroker;
 use crate::broker::{
     BrokerError, DeadLetter, MessageBroker, MessageStream, RequestError, as_published,
 };
@@ -16,7 +18,6 @@ use crate::remote::asking::as_requested;
 use crate::remote::backend::Backend;
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
-use crate::remote::link::ConnectionState;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::outcome::Published;
 use crate::remote::subscribe::RemoteSubscribe;
@@ -48,7 +49,7 @@ impl<B: Backend> RemoteBroker<B> {
         &self.shared.backend
     }
 
-    fn core(&self) -> &Arc<Core<B::Message, B::Hook>> {
+    pub(crate) fn core(&self) -> &Arc<Core<B::Message, B::Hook>> {
         self.backend().core()
     }
 
@@ -223,6 +224,10 @@ impl<B: Backend> MessageBroker<B::Message> for RemoteBroker<B> {
             return Err(BrokerError::MissingCorrelationId(envelope));
         }
         as_published(self.core().ask(self.backend(), envelope.clone(), timeout).await, envelope)
+    }
+
+    fn linked(&self) -> Option<&dyn LinkedBroker<B::Message>> {
+        Some(self)
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::broker::Message;
+use crate::codec::Codec;
 use crate::hook::Hook;
-use crate::remote::codec::Codec;
 use crate::remote::config::RemoteConfig;
 
 /// What is chosen of a broker beyond the process: a `NatsBuilder` or a `RedisBuilder`. `S` is what only the one kind

@@ -8,10 +8,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::broker::services::Services;
-use crate::broker::{BrokerError, DeadLetters, Message, RequestMetrics};
+use crate::broker::{BrokerError, DeadLetters, Message};
+use crate::codec::Codec;
+use crate::codec::wire_error::WireError;
 use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
-use crate::remote::codec::Codec;
 use crate::remote::config::{RemoteConfig, is_prefix};
 use crate::remote::error::RemoteError;
 use crate::remote::link::Link;
@@ -19,7 +20,6 @@ use crate::remote::metrics::{Counts, RemoteMetrics};
 use crate::remote::origins::Origins;
 use crate::remote::outage::Buffer;
 use crate::remote::undecodable::Undecodables;
-use crate::remote::wire_error::WireError;
 
 /// What all brokers beyond the process have.
 pub struct Core<M, H> {
@@ -88,9 +88,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
 
     /// Hands a reply to whoever waits for it. Anything else is none of its business.
     pub(crate) fn hand_over(&self, envelope: &MessageEnvelope<M>) {
-        if let Some(reply) = self.services.reply_in(envelope) {
-            self.services.reply(reply);
-        }
+        self.services.reply(&mut self.services.reply_in(envelope));
     }
 
     /// What is no message is counted, logged, and kept for whoever listens.
@@ -148,14 +146,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             redelivered: self.counts.redelivered.get(),
             failed_acks: self.counts.failed_acks.get(),
             streams: *self.feeding.borrow(),
-            requests: RequestMetrics {
-                pending: services.table_if_used().map_or(0, |table| table.pending()),
-                limit: services.config.pending_requests,
-                answered: services.counts.answered.get(),
-                timed_out: services.counts.timed_out.get(),
-                abandoned: services.counts.abandoned.get(),
-                undeliverable: services.counts.undeliverable.get(),
-            },
+            requests: services.request_metrics(),
             dead_letters: services.dead_letters.counts(),
         }
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::remote::codec::CodecError;
+use crate::codec::CodecError;
 
 /// What went wrong between a broker and its server: the source of
 /// [`BrokerError::Backend`](crate::BrokerError::Backend), and why a broker could not be connected.

@@ -2,8 +2,8 @@
 
 use metrics::{counter, gauge};
 
+use crate::broker::ConnectionState;
 use crate::hook::Metrics;
-use crate::remote::link::ConnectionState;
 use crate::remote::metrics::RemoteMetrics;
 
 impl Metrics {

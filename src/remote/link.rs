@@ -4,19 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::broker::ConnectionState;
 use crate::remote::error::RemoteError;
 use crate::sync::counter::Counter;
-
-/// The state of the connection to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// There is one.
-    Connected,
-    /// It was lost, and is being made again.
-    Reconnecting,
-    /// The broker is closed, for good.
-    Closed,
-}
 
 /// Whether there is a connection, and whether the broker is closed: then what is left may still go out.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,17 +9,17 @@ mod acked;
 mod acks;
 mod asking;
 mod backend;
+mod bridge;
 mod broker;
 mod builder;
-mod codec;
 mod config;
-mod core;
+pub(crate) mod core;
 mod error;
 #[cfg(feature = "metrics")]
 mod export;
 mod feed;
-mod frame;
 mod link;
+mod linked;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
@@ -31,18 +31,15 @@ mod publish;
 mod redis;
 mod subscribe;
 mod undecodable;
-mod wire_error;
 
 pub use self::acked::{AckedStream, Delivery};
+pub use self::bridge::{
+    Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport, BridgeStats,
+};
 pub use self::broker::RemoteBroker;
 pub use self::builder::RemoteBuilder;
-#[cfg(feature = "json")]
-pub use self::codec::Json;
-pub use self::codec::{Codec, CodecError, Postcard};
 pub use self::config::{Outage, RemoteConfig};
 pub use self::error::RemoteError;
-pub use self::frame::{decode_frame, encode_frame};
-pub use self::link::ConnectionState;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};
@@ -51,4 +48,3 @@ pub use self::outcome::{EntryId, Published};
 pub use self::redis::{RedisBuilder, RedisMessageBroker, RedisStreams};
 pub use self::subscribe::{RemoteSubscribe, ReplayFrom};
 pub use self::undecodable::Undecodable;
-pub use self::wire_error::WireError;

@@ -1,7 +1,8 @@
 //! Which replies a broker listens for: those to correlation ids of certain origins (their first half), each as long
-//! as a request of it waits. The own origin of the process is kept.
+//! as a request of it waits. Those of late are kept, for the next request will be of one of them: the own origin of
+//! the process, or that of a broker whose requests a bridge sends on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -21,11 +22,14 @@ impl Drop for Listening {
 
 pub(crate) type Entry = OnceCell<Listening>;
 
+/// How many are kept.
+const KEPT: usize = 16;
+
 #[derive(Default)]
 pub(crate) struct Origins {
     entries: Mutex<HashMap<u64, Weak<Entry>>>,
-    /// The origin of this process, once it has asked.
-    kept: Mutex<Vec<Arc<Entry>>>,
+    /// Those that have asked of late.
+    kept: Mutex<VecDeque<Arc<Entry>>>,
 }
 
 impl Origins {
@@ -54,9 +58,10 @@ impl Origins {
         entries.retain(|_, entry| entry.strong_count() > 0);
         let entry = Arc::new(Entry::new());
         entries.insert(of, Arc::downgrade(&entry));
-        if of == origin(CorrelationId::new()) {
-            self.kept.lock().push(Arc::clone(&entry));
-        }
+        let mut kept = self.kept.lock();
+        kept.push_back(Arc::clone(&entry));
+        let oldest = if kept.len() > KEPT { kept.pop_front() } else { None };
+        drop((kept, entries, oldest));
         entry
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::bus::{BuildError, Bus, Publisher, Subscriber};
+use crate::codec::wire_error::WireError;
 use crate::envelope::Timestamp;
-use crate::remote::wire_error::WireError;
 use crate::ring::cursor::Overflow;
 
 /// What came over the wire and was no message.

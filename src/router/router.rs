@@ -8,15 +8,14 @@ use crate::router::builder::RouterBuilder;
 use crate::router::group::GroupBuilder;
 use crate::router::handle::HandlerHandle;
 use crate::router::options::HandlerBuilder;
-use crate::router::pin::Pinned;
 use crate::router::report::{Drain, Report};
 use crate::router::select::All;
 use crate::router::shared::Shared;
 use crate::router::station::Common;
-use crate::router::stats::{RouterStats, ThreadStats};
+use crate::router::stats::RouterStats;
 use crate::router::watchdog::Watchdog;
 use crate::router::worker::Command;
-use crate::sync::{Arc, JoinHandle, Ordering};
+use crate::sync::{Arc, JoinHandle};
 
 /// How long a router that is dropped, or whose time to drain is over, waits for the batches that its handlers
 /// are in.
@@ -133,24 +132,7 @@ impl<T: Send + Sync + 'static> Router<T> {
 
     /// How its threads and handlers are doing. Holds up nobody who handles messages.
     pub fn stats(&self) -> RouterStats {
-        let common = &self.shared.common;
-        let threads = common.stations.iter().map(|station| ThreadStats {
-            name: station.name.clone(),
-            pinned: station.pinned.lock().clone().unwrap_or(Pinned::No),
-            handlers: station.handlers.load(Ordering::Relaxed),
-            busy: Duration::from_nanos(station.busy.get()),
-            in_turn: common.clock.since(station.turn_since.get()),
-        });
-        let records = common.records.lock().clone();
-        let head = self.shared.head();
-        let handlers = records.iter().map(|record| {
-            record.stats(head, &common.clock, common.stations[record.thread].turn_since.get())
-        });
-        RouterStats {
-            name: common.name.clone(),
-            threads: threads.collect(),
-            handlers: handlers.collect(),
-        }
+        self.shared.stats()
     }
 
     /// Ends all handlers and all threads; says what has come of them. What "drained" and "left" mean
@@ -197,6 +179,12 @@ impl<T> Router<T> {
 
     pub(crate) fn watch(&mut self, watchdog: Watchdog) {
         self.watchdog = Some(watchdog);
+    }
+
+    /// What it shares with the handles of its handlers.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn shared(&self) -> &Arc<Shared<T>> {
+        &self.shared
     }
 
     pub(crate) fn common(&self) -> &Arc<Common> {

@@ -1,10 +1,13 @@
 //! What a router and the handles of its handlers share: the way to its threads.
 
 use std::sync::Arc as StdArc;
+use std::time::Duration;
 
 use crate::bus::core::Core;
+use crate::router::pin::Pinned;
 use crate::router::record::Record;
 use crate::router::station::{Common, Station};
+use crate::router::stats::{RouterStats, ThreadStats};
 use crate::router::work::Work;
 use crate::router::worker::{Command, Running};
 use crate::sync::{Arc, Ordering, Sender, Thread};
@@ -74,5 +77,27 @@ impl<T> Shared<T> {
     /// Whether all threads have ended.
     pub(crate) fn have_ended(&self) -> bool {
         self.common.stations.iter().take(self.posts.len()).all(Station::has_ended)
+    }
+
+    /// How the threads and handlers are doing.
+    pub(crate) fn stats(&self) -> RouterStats {
+        let common = &self.common;
+        let threads = common.stations.iter().map(|station| ThreadStats {
+            name: station.name.clone(),
+            pinned: station.pinned.lock().clone().unwrap_or(Pinned::No),
+            handlers: station.handlers.load(Ordering::Relaxed),
+            busy: Duration::from_nanos(station.busy.get()),
+            in_turn: common.clock.since(station.turn_since.get()),
+        });
+        let records = common.records.lock().clone();
+        let head = self.head();
+        let handlers = records.iter().map(|record| {
+            record.stats(head, &common.clock, common.stations[record.thread].turn_since.get())
+        });
+        RouterStats {
+            name: common.name.clone(),
+            threads: threads.collect(),
+            handlers: handlers.collect(),
+        }
     }
 }

@@ -1,36 +1,83 @@
-//! kameo: an actor that is asked.
+//! kameo: actors with bounded mailboxes, or with unbounded ones.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, marker::PhantomData};
 
 use kameo::{
     actor::{Actor, ActorRef, Spawn},
+    mailbox::{self, MailboxReceiver, MailboxSender},
     message::{Context, Message as Handle},
 };
 
 use crate::{
-    contract::{Answer, Ask},
+    actors::{Actors, Asked, Books, Tell},
+    contract::Ask,
     entry::Entry,
-    workload::Message,
+    workload::{CAPACITY, Message},
 };
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
-    vec![Entry::new("kameo", "an actor with a bounded mailbox, ask").requests::<Answering>()]
+    vec![
+        Entry::new("kameo", "an actor with a bounded mailbox: tell, ask")
+            .requests::<Asked<Kameo<Bounded>>>()
+            .actors::<Kameo<Bounded>>(),
+        Entry::new("kameo-unbounded", "an actor with an unbounded mailbox: tell, ask")
+            .actors::<Kameo<Unbounded>>()
+            .unbounded(),
+    ]
 }
 
-/// The actor.
-struct Answering;
+/// A kind of mailbox.
+trait Mailbox: 'static {
+    /// Makes one.
+    fn mailbox() -> (MailboxSender<Recorder>, MailboxReceiver<Recorder>);
+}
 
-impl Actor for Answering {
-    type Args = Self;
-    type Error = Infallible;
+/// Bounded.
+struct Bounded;
 
-    async fn on_start(state: Self, _: ActorRef<Self>) -> Result<Self, Infallible> {
-        Ok(state)
+impl Mailbox for Bounded {
+    fn mailbox() -> (MailboxSender<Recorder>, MailboxReceiver<Recorder>) {
+        mailbox::bounded(CAPACITY)
     }
 }
 
-impl Handle<Message> for Answering {
+/// Unbounded.
+struct Unbounded;
+
+impl Mailbox for Unbounded {
+    fn mailbox() -> (MailboxSender<Recorder>, MailboxReceiver<Recorder>) {
+        mailbox::unbounded()
+    }
+}
+
+/// Actors with mailboxes of kind `K`.
+struct Kameo<K>(PhantomData<K>);
+
+/// The actor.
+struct Recorder(Books);
+
+/// What it is told; what it is asked is the message itself.
+struct Told(Message);
+
+impl Actor for Recorder {
+    type Args = Books;
+    type Error = Infallible;
+
+    async fn on_start(books: Books, _: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(Self(books))
+    }
+}
+
+impl Handle<Told> for Recorder {
+    type Reply = ();
+
+    async fn handle(&mut self, Told(message): Told, _: &mut Context<Self, ()>) {
+        self.0.enter(&message);
+    }
+}
+
+impl Handle<Message> for Recorder {
     type Reply = Result<Message, Infallible>;
 
     async fn handle(
@@ -42,17 +89,29 @@ impl Handle<Message> for Answering {
     }
 }
 
-impl Answer for Answering {
-    type Asker = ActorRef<Self>;
+impl<K: Mailbox> Actors for Kameo<K> {
+    type System = ();
+    type Address = ActorRef<Recorder>;
 
-    async fn start() -> Self::Asker {
-        let actor = Self::spawn(Self);
-        actor.wait_for_startup().await;
-        actor
+    async fn system() {}
+
+    async fn spawn((): &(), books: Books) -> Self::Address {
+        Recorder::spawn_with_mailbox(books, K::mailbox())
+    }
+
+    async fn stop((): &(), actor: Self::Address) {
+        actor.stop_gracefully().await.expect("it lives");
+        actor.wait_for_shutdown().await;
     }
 }
 
-impl Ask for ActorRef<Answering> {
+impl Tell for ActorRef<Recorder> {
+    async fn tell(&self, message: Message) {
+        ActorRef::tell(self, Told(message)).await.expect("it lives");
+    }
+}
+
+impl Ask for ActorRef<Recorder> {
     async fn ask(&self, message: Message) -> Message {
         ActorRef::ask(self, message).await.expect("an answer")
     }

@@ -1,9 +1,13 @@
 //! The contenders. Each file says how its library makes publishers and subscribers; the drivers in
 //! [`crate::drive`] do the rest, the same for everybody.
 
+mod actix;
+mod actors;
 mod async_broadcast;
+mod broadcast;
 mod broker;
 mod bus;
+mod channel;
 mod crossbeam;
 mod crossfire;
 mod disruptor;
@@ -14,23 +18,26 @@ mod kanal;
 mod photon;
 mod ractor;
 mod reference;
+mod remote;
 mod rtrb;
 mod stentor;
 mod thingbuf;
 mod tokio_broadcast;
 mod tokio_mpsc;
+mod tokio_task;
 mod waiting;
 
-use crate::entry::Entry;
+pub use crate::entry::REFERENCE;
 
-/// The name of the contender that all others are compared with.
-pub const REFERENCE: &str = "reference";
+use crate::entry::Entry;
 
 /// All contenders, in the order in which they are listed.
 pub fn all() -> Vec<Entry> {
     [
         stentor::entries(),
         broker::entries(),
+        actors::entries(),
+        remote::entries(),
         reference::entries(),
         tokio_broadcast::entries(),
         tokio_mpsc::entries(),
@@ -46,6 +53,8 @@ pub fn all() -> Vec<Entry> {
         rtrb::entries(),
         kameo::entries(),
         ractor::entries(),
+        actix::entries(),
+        tokio_task::entries(),
     ]
     .into_iter()
     .flatten()
@@ -81,12 +90,14 @@ mod tests {
     #[test]
     fn the_reference_runs_every_row_that_is_about_a_bus() {
         let reference = find(REFERENCE).expect("it exists");
-        // Only a router can be given handlers, and only a broker has envelopes and requests.
+        // Only a router can be given handlers, and only a broker has envelopes and requests; actors and servers are
+        // another thing.
         let is_about_a_bus = |row: &&Row| {
             let routed = matches!(row.kind, Kind::RouterAdds | Kind::IdleRouter);
             let enveloped = matches!(row.kind, Kind::Broker | Kind::BrokerAlone);
             let asked = matches!(row.kind, Kind::Request | Kind::RequestThreads);
-            !(routed || enveloped || asked)
+            let is_elsewhere = row.kind.is_about_actors() || row.kind.backend().is_some();
+            !(routed || enveloped || asked || is_elsewhere)
         };
         assert!(ROWS.iter().filter(is_about_a_bus).all(|row| reference.run(row).is_some()));
     }

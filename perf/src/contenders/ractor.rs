@@ -1,55 +1,89 @@
-//! ractor: an actor that is called.
+//! ractor: actors with unbounded mailboxes; it has no others.
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call, cast};
 
 use crate::{
-    contract::{Answer, Ask},
+    actors::{Actors, Asked, Books, Tell},
+    contract::Ask,
     entry::Entry,
     workload::Message,
 };
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
-    vec![Entry::new("ractor", "an actor with an unbounded mailbox, call").requests::<Answering>()]
+    vec![
+        Entry::new("ractor", "an actor with an unbounded mailbox: cast, call")
+            .requests::<Asked<Ractor>>()
+            .actors::<Ractor>()
+            .unbounded(),
+    ]
 }
 
+/// The library.
+struct Ractor;
+
 /// The actor.
-struct Answering;
+struct Recorder;
 
-/// What it is called with.
-struct Call(Message, RpcReplyPort<Message>);
+/// What it is sent.
+enum Sent {
+    /// Something it is told.
+    Told(Message),
+    /// Something it is asked.
+    Asked(Message, RpcReplyPort<Message>),
+}
 
-impl Actor for Answering {
-    type Msg = Call;
-    type State = ();
-    type Arguments = ();
+impl Actor for Recorder {
+    type Msg = Sent;
+    type State = Books;
+    type Arguments = Books;
 
-    async fn pre_start(&self, _: ActorRef<Call>, (): ()) -> Result<(), ActorProcessingErr> {
-        Ok(())
+    async fn pre_start(
+        &self,
+        _: ActorRef<Sent>,
+        books: Books,
+    ) -> Result<Books, ActorProcessingErr> {
+        Ok(books)
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Call>,
-        Call(message, reply): Call,
-        (): &mut (),
+        _: ActorRef<Sent>,
+        sent: Sent,
+        books: &mut Books,
     ) -> Result<(), ActorProcessingErr> {
-        reply.send(message.answer())?;
+        match sent {
+            Sent::Told(message) => books.enter(&message),
+            Sent::Asked(message, reply) => reply.send(message.answer())?,
+        }
         Ok(())
     }
 }
 
-impl Answer for Answering {
-    type Asker = ActorRef<Call>;
+impl Actors for Ractor {
+    type System = ();
+    type Address = ActorRef<Sent>;
 
-    async fn start() -> Self::Asker {
-        let (actor, _) = Self::spawn(None, Self, ()).await.expect("it starts");
+    async fn system() {}
+
+    async fn spawn((): &(), books: Books) -> Self::Address {
+        let (actor, _) = Actor::spawn(None, Recorder, books).await.expect("it starts");
         actor
+    }
+
+    async fn stop((): &(), actor: Self::Address) {
+        actor.stop_and_wait(None, None).await.expect("it lives");
     }
 }
 
-impl Ask for ActorRef<Call> {
+impl Tell for ActorRef<Sent> {
+    async fn tell(&self, message: Message) {
+        cast!(self, Sent::Told(message)).expect("it lives");
+    }
+}
+
+impl Ask for ActorRef<Sent> {
     async fn ask(&self, message: Message) -> Message {
-        call!(self, Call, message).expect("an answer")
+        call!(self, Sent::Asked, message).expect("an answer")
     }
 }

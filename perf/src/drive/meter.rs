@@ -35,21 +35,32 @@ impl Meter {
         ledgers: &[&Ledger],
         lossless: bool,
     ) -> Measurement {
-        let used = usage::process() - self.used;
-        let elapsed = self.start.elapsed().as_secs_f64();
         let counts: Vec<u64> = published.iter().map(|each| each.count).collect();
         for ledger in ledgers {
             ledger.check(&counts, lossless);
         }
-        let seconds = end.duration_since(self.start).as_secs_f64();
         let delivered: u64 = ledgers.iter().map(|ledger| ledger.received()).sum();
-        let published_in_all: u64 = counts.iter().sum();
-        let owed = published_in_all * ledgers.len() as u64;
+        self.figures(end, published, delivered, ledgers.len())
+    }
+
+    /// The figures of a run that ended at `end`: what was published, and delivered to so many subscribers.
+    pub fn figures(
+        self,
+        end: Instant,
+        published: &[Published],
+        delivered: u64,
+        subscribers: usize,
+    ) -> Measurement {
+        let used = usage::process() - self.used;
+        let elapsed = self.start.elapsed().as_secs_f64();
+        let seconds = end.duration_since(self.start).as_secs_f64();
+        let published_in_all: u64 = published.iter().map(|each| each.count).sum();
+        let owed = published_in_all * subscribers as u64;
         Measurement {
             published: published_in_all,
             delivered,
             seconds,
-            messages_per_second: delivered as f64 / ledgers.len() as f64 / seconds,
+            messages_per_second: delivered as f64 / subscribers as f64 / seconds,
             deliveries_per_second: delivered as f64 / seconds,
             lost: 1.0 - delivered as f64 / owed.max(1) as f64,
             allocations: Published::allocations_per_message(published),

@@ -1,5 +1,6 @@
 //! The drivers: one for each kind of row, the same for all contenders.
 
+pub mod actors;
 pub mod adds;
 pub mod alone;
 pub mod churn;
@@ -7,6 +8,7 @@ pub mod idle;
 pub mod latency;
 pub mod nobody;
 pub mod poll;
+pub mod remote;
 pub mod request;
 pub mod slow;
 pub mod tasks;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The longest latency that is told apart, ten seconds; everything beyond counts as that.
-const MAX_NANOS: u64 = 10_000_000_000;
+pub const MAX_NANOS: u64 = 10_000_000_000;
 /// The share of a run that is not recorded.
 const WARM_UP: f64 = 0.2;
 /// The percentiles of the curve.
@@ -77,15 +77,20 @@ impl Stopwatch {
 
     /// The percentiles.
     pub fn latency(&self) -> Latency {
-        let at = |percentile| self.histogram.value_at_percentile(percentile);
-        Latency {
-            p50: at(50.0),
-            p90: at(90.0),
-            p99: at(99.0),
-            p999: at(99.9),
-            max: self.histogram.max(),
-            curve: CURVE.iter().map(|percentile| (*percentile, at(*percentile))).collect(),
-        }
+        percentiles(&self.histogram)
+    }
+}
+
+/// The percentiles of what is in a histogram.
+pub fn percentiles(histogram: &Histogram<u64>) -> Latency {
+    let at = |percentile| histogram.value_at_percentile(percentile);
+    Latency {
+        p50: at(50.0),
+        p90: at(90.0),
+        p99: at(99.0),
+        p999: at(99.9),
+        max: histogram.max(),
+        curve: CURVE.iter().map(|percentile| (*percentile, at(*percentile))).collect(),
     }
 }
 

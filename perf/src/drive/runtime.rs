@@ -14,7 +14,8 @@ const WORKERS: usize = 2;
 
 /// A runtime with two workers.
 pub fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(WORKERS).build().expect("a runtime")
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(WORKERS).enable_time().build().expect("a runtime")
 }
 
 /// Spawns a task for each subscriber. To be called on the runtime.

@@ -17,6 +17,7 @@ const FIELDS: &[Field] = &[
     ("nanoseconds_each", |each| each.nanos),
     ("share_of_undisturbed", |each| each.ratio),
     ("lost_by_slow", |each| each.slow_lost),
+    ("bytes_each", |each| each.bytes),
     ("p50_ns", |each| each.latency.as_ref().map(|latency| latency.p50 as f64)),
     ("p90_ns", |each| each.latency.as_ref().map(|latency| latency.p90 as f64)),
     ("p99_ns", |each| each.latency.as_ref().map(|latency| latency.p99 as f64)),

@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::broker::{BrokerError, Message, MessageStream};
+use crate::codec::{Codec, Postcard};
 use crate::envelope::{CorrelationId, MessageEnvelope};
 use crate::hook::Hook;
 use crate::remote::acked::AckedStream;
 use crate::remote::backend::{Backend, Sent};
 use crate::remote::broker::RemoteBroker;
-use crate::remote::codec::{Codec, Postcard};
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
 use crate::remote::feed::Feed;

@@ -10,12 +10,13 @@ use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::broker::ConnectionState;
 use crate::broker::Message;
 use crate::envelope::CorrelationId;
 use crate::hook::Hook;
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
-use crate::remote::link::{ConnectionState, Link};
+use crate::remote::link::Link;
 use crate::remote::nats::wire;
 
 pub(crate) struct Inbox {

@@ -15,10 +15,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use crate::broker::Message;
+use crate::codec::CodecError;
 use crate::hook::Hook;
 use crate::remote::acked::AckedStream;
 use crate::remote::acks::{Acknowledge, acked};
-use crate::remote::codec::CodecError;
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
 use crate::remote::nats::backend::{Nats, Outgoing};

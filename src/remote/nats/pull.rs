@@ -12,9 +12,9 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::remote::codec::CodecError;
+use crate::broker::ConnectionState;
+use crate::codec::CodecError;
 use crate::remote::error::RemoteError;
-use crate::remote::link::ConnectionState;
 use crate::remote::nats::jetstream::refused;
 
 /// How long the server holds a request.

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use async_nats::{HeaderMap, HeaderValue, Message as NatsMessage};
 
+use crate::codec::Codec;
+use crate::codec::frame::{check_codec, millis, ttl};
+use crate::codec::wire_error::WireError;
 use crate::envelope::{
     CorrelationId, MessageEnvelope, MessageId, MessageMetadata, Timestamp, Topic, TopicPattern,
 };
-use crate::remote::codec::Codec;
-use crate::remote::frame::{check_codec, millis, ttl};
 use crate::remote::origins::origin;
-use crate::remote::wire_error::WireError;
 
 const FORMAT: &str = "Stentor";
 const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -23,6 +23,7 @@ const TIMESTAMP: &str = "Stentor-Timestamp";
 const TTL: &str = "Stentor-Ttl";
 const TOPIC: &str = "Stentor-Topic";
 const TRACE: &str = "traceparent";
+const ORIGIN: &str = "Stentor-Origin";
 
 const VERSION: &str = "1";
 
@@ -83,6 +84,7 @@ pub(crate) fn headers(metadata: &MessageMetadata, codec: &str) -> HeaderMap {
     put(TTL, metadata.ttl.map(|ttl| millis(ttl).to_string()));
     put(TOPIC, metadata.topic.as_ref().map(Topic::to_string));
     put(TRACE, metadata.trace.map(|trace| trace.to_string()));
+    put(ORIGIN, metadata.origin.map(|origin| origin.to_string()));
     headers
 }
 
@@ -157,6 +159,7 @@ impl<'a> Fields<'a> {
         metadata.ttl = millis.map(ttl).transpose()?;
         metadata.topic = self.text(TOPIC).map(Topic::new).transpose().map_err(WireError::Topic)?;
         metadata.trace = self.parsed(TRACE, "a traceparent")?;
+        metadata.origin = self.id(ORIGIN)?;
         Ok(metadata)
     }
 

@@ -9,16 +9,16 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::broker::{BrokerError, Message, MessageStream};
+use crate::codec::frame::encode_frame;
+use crate::codec::{Codec, Postcard};
 use crate::envelope::{CorrelationId, MessageEnvelope};
 use crate::hook::Hook;
 use crate::remote::acked::AckedStream;
 use crate::remote::backend::{Backend, Sent};
 use crate::remote::broker::RemoteBroker;
-use crate::remote::codec::{Codec, Postcard};
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
 use crate::remote::feed::Feed;
-use crate::remote::frame::encode_frame;
 use crate::remote::origins::Listening;
 use crate::remote::outcome::Published;
 use crate::remote::redis::builder::RedisBuilder;

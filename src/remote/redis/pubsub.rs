@@ -8,11 +8,11 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, PushInfo, PushKind, V
 use tokio::sync::{Notify, oneshot};
 
 use crate::broker::Message;
+use crate::codec::frame::decode_frame;
 use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
-use crate::remote::frame::decode_frame;
 use crate::remote::redis::connection::{explain, unconnected};
 
 /// What is done with messages as they come. It must not wait: the connection waits for it.

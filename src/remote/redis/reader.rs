@@ -9,12 +9,12 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::Notify;
 
 use crate::broker::Message;
+use crate::codec::frame::decode_frame;
 use crate::envelope::{MessageEnvelope, TopicPattern};
 use crate::hook::Hook;
 use crate::remote::acks::{AckedFeed, Stored};
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
-use crate::remote::frame::decode_frame;
 use crate::remote::redis::acks::StreamAcks;
 use crate::remote::redis::backend::Redis;
 use crate::remote::redis::connection::explain;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::codec::wire_error::WireError;
+use crate::codec::{Codec, CodecError};
 use crate::envelope::{
-    ActorAddress, CorrelationId, MessageEnvelope, MessageId, MessageMetadata, Timestamp, Topic,
-    TraceContext, Ttl,
+    ActorAddress, CorrelationId, InvalidTopic, MessageEnvelope, MessageId, MessageMetadata, Origin,
+    Timestamp, Topic, TraceContext, Ttl,
 };
-use crate::remote::codec::{Codec, CodecError};
-use crate::remote::wire_error::WireError;
 
 /// The first byte of every frame: `S`.
 const MAGIC: u8 = 0x53;
@@ -22,7 +22,8 @@ const TIMESTAMP: u16 = 1 << 4;
 const TTL: u16 = 1 << 5;
 const TRACE: u16 = 1 << 6;
 const TOPIC: u16 = 1 << 7;
-const KNOWN: u16 = (1 << 8) - 1;
+const ORIGIN: u16 = 1 << 8;
+const KNOWN: u16 = (1 << 9) - 1;
 
 /// Appends the frame of an envelope.
 ///
@@ -56,6 +57,7 @@ pub fn encode_frame<M: 'static>(
         bytes.extend(length.to_le_bytes());
         bytes.extend(topic.as_str().as_bytes());
     }
+    bytes.extend(metadata.origin.iter().flat_map(|origin| origin.to_u128().to_be_bytes()));
     let length_at = bytes.len();
     bytes.extend([0; 4]);
     codec.encode(&envelope.message, bytes)?;
@@ -77,29 +79,57 @@ pub fn decode_frame<M: 'static>(
     if bytes.len() > limit {
         return Err(WireError::TooLarge { size: bytes.len(), limit });
     }
-    let mut reader = Reader(bytes);
-    if bytes.first() != Some(&MAGIC) {
-        return Err(WireError::NotAFrame { found: bytes.first().copied() });
+    Frame::read(bytes, Topic::new)?.decode(codec)
+}
+
+/// A frame taken apart, its payload still in the bytes of its codec.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) codec: &'a str,
+    pub(crate) metadata: MessageMetadata,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Takes a frame apart; topics are made of their texts by `topic`.
+    pub(crate) fn read(
+        bytes: &'a [u8],
+        topic: impl FnOnce(&str) -> Result<Topic, InvalidTopic>,
+    ) -> Result<Self, WireError> {
+        let mut reader = Reader(bytes);
+        if bytes.first() != Some(&MAGIC) {
+            return Err(WireError::NotAFrame { found: bytes.first().copied() });
+        }
+        let [_, version] = reader.array("version")?;
+        if version != VERSION {
+            return Err(WireError::Version { found: version.to_string() });
+        }
+        let flags = u16::from_le_bytes(reader.array("flags")?);
+        if flags & !KNOWN != 0 {
+            return Err(WireError::Flags { found: flags });
+        }
+        let [length] = reader.array("length of the codec's name")?;
+        let codec = reader.text("codec", length.into())?;
+        let metadata = reader.metadata(flags, topic)?;
+        let length = u32::from_le_bytes(reader.array("length of the payload")?);
+        let payload = reader.take("payload", length as usize)?;
+        if !reader.0.is_empty() {
+            return Err(WireError::Trailing { bytes: reader.0.len() });
+        }
+        Ok(Self { codec, metadata, payload })
     }
-    let [_, version] = reader.array("version")?;
-    if version != VERSION {
-        return Err(WireError::Version { found: version.to_string() });
+
+    /// The envelope, if it is this codec's.
+    pub(crate) fn decode<M: 'static>(
+        self,
+        codec: &dyn Codec<M>,
+    ) -> Result<MessageEnvelope<M>, WireError> {
+        check_codec(self.codec, codec)?;
+        let size = self.payload.len();
+        let message =
+            codec.decode(self.payload).map_err(|error| WireError::payload(size, error))?;
+        Ok(MessageEnvelope { message, metadata: self.metadata })
     }
-    let flags = u16::from_le_bytes(reader.array("flags")?);
-    if flags & !KNOWN != 0 {
-        return Err(WireError::Flags { found: flags });
-    }
-    let [length] = reader.array("length of the codec's name")?;
-    check_codec(reader.text("codec", length.into())?, codec)?;
-    let metadata = reader.metadata(flags)?;
-    let length = u32::from_le_bytes(reader.array("length of the payload")?);
-    let payload = reader.take("payload", length as usize)?;
-    if !reader.0.is_empty() {
-        return Err(WireError::Trailing { bytes: reader.0.len() });
-    }
-    let message =
-        codec.decode(payload).map_err(|error| WireError::payload(payload.len(), error))?;
-    Ok(MessageEnvelope { message, metadata })
 }
 
 /// Only the codec that is used here can decode.
@@ -134,6 +164,7 @@ fn flags(metadata: &MessageMetadata) -> u16 {
         | flag(metadata.ttl.is_some(), TTL)
         | flag(metadata.trace.is_some(), TRACE)
         | flag(metadata.topic.is_some(), TOPIC)
+        | flag(metadata.origin.is_some(), ORIGIN)
 }
 
 /// What is left of a frame.
@@ -173,7 +204,11 @@ impl<'a> Reader<'a> {
         make(bits).ok_or_else(|| WireError::id(field, format_args!("{bits:032x}")))
     }
 
-    fn metadata(&mut self, flags: u16) -> Result<MessageMetadata, WireError> {
+    fn metadata(
+        &mut self,
+        flags: u16,
+        topic: impl FnOnce(&str) -> Result<Topic, InvalidTopic>,
+    ) -> Result<MessageMetadata, WireError> {
         let has = |flag: u16| flags & flag != 0;
         let mut metadata = MessageMetadata::with_id(self.id("message id", MessageId::from_u128)?);
         if has(SENDER) {
@@ -201,7 +236,10 @@ impl<'a> Reader<'a> {
         if has(TOPIC) {
             let length = u16::from_le_bytes(self.array("length of the topic")?);
             let text = self.text("topic", length.into())?;
-            metadata.topic = Some(Topic::new(text).map_err(WireError::Topic)?);
+            metadata.topic = Some(topic(text).map_err(WireError::Topic)?);
+        }
+        if has(ORIGIN) {
+            metadata.origin = Some(self.id("origin", Origin::from_u128)?);
         }
         Ok(metadata)
     }

@@ -1,9 +1,15 @@
-//! What a message is as bytes.
+//! What a message is as bytes: codecs, and the frame that carries its metadata, for servers and disks.
+
+pub(crate) mod frame;
+pub(crate) mod wire_error;
 
 use std::error::Error;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use self::frame::{decode_frame, encode_frame};
+pub use self::wire_error::WireError;
 
 /// Turns messages into bytes and back. Metadata is none of its business.
 ///

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::codec::CodecError;
 use crate::envelope::InvalidTopic;
-use crate::remote::codec::CodecError;
 
 /// What came over the wire is no message, and why.
 #[derive(Clone, Debug)]

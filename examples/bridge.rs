@@ -1,0 +1,2 @@
+//! Two processes with rings of their own, joined over one server.
+fn main() {}
