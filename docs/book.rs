@@ -15,6 +15,8 @@ chapters! {
     recipes: "src/recipes.md",
     migrating: "src/migrating.md",
     waiting: "src/waiting.md",
+    inspect: "src/inspect.md",
+    bench: "src/bench.md",
     memory_model: "src/memory-model.md",
     failures: "src/failures.md",
     mistakes: "src/mistakes.md",
