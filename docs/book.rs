@@ -13,6 +13,7 @@ chapters! {
     getting_started: "src/getting-started.md",
     choosing: "src/choosing.md",
     recipes: "src/recipes.md",
+    bridge: "src/bridge.md",
     migrating: "src/migrating.md",
     waiting: "src/waiting.md",
     inspect: "src/inspect.md",

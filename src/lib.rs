@@ -16,6 +16,8 @@ mod envelope;
 mod hook;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+#[cfg(feature = "journal")]
+mod journal;
 #[cfg(feature = "remote")]
 mod remote;
 mod ring;
@@ -47,11 +49,13 @@ pub use broker::{
     InMemoryMessageBroker, LocalBroker, Message, MessageBroker, MessageStream, MockMessageBroker,
     PendingRequest, Rejection, RequestError, RequestMetrics, SubscribeOptions, Timer,
 };
+#[cfg(feature = "remote")]
+pub use broker::{ConnectionState, LinkedBroker};
 pub use bus::{
     Batch, BatchIter, BuildError, Bus, BusBuilder, BusStats, Closed, PublishBatchError,
     PublishError, PublishTimeoutError, Publisher, RecvError, RecvTimeoutError, Start,
     SubscribeError, Subscriber, SubscriberBuilder, SubscriberId, SubscriberStats, TryPublishError,
-    TryPublishWithError, TryRecvError,
+    TryPublishWithError, TryRecvError, Upstream,
 };
 #[cfg(feature = "json")]
 pub use codec::Json;
@@ -74,13 +78,20 @@ pub use hook::{CircuitBreaker, CircuitState};
 #[cfg(feature = "broker")]
 pub use hook::{Hook, Outcome};
 #[cfg(feature = "persist")]
-pub use hook::{Journal, Persist, RingJournal};
+pub use hook::{MessageLog, Persist, RingJournal};
+#[cfg(feature = "journal")]
+pub use journal::{
+    CutOff, DeadLetterStage, Durability, Follow, Journal, JournalConfig, JournalError,
+    JournalReader, JournalRecord, JournalStage, JournalStats, Journalled, MessageState, OnFailure,
+    PublishDurableError, Receipt, Records, Recovery, Replay, ReplayError, ReplayQuery,
+    RequeueError, Retention, SegmentInfo, StageBuilder, StageStats, Verification, cut_journal,
+    verify_journal,
+};
 #[cfg(feature = "remote")]
 pub use remote::{
     AckedStream, Bridge, BridgeBuilder, BridgeDrops, BridgeError, BridgePolicy, BridgeReport,
-    BridgeStats, ConnectionState, Delivery, EntryId, LinkedBroker, Outage, Published, RemoteBroker,
-    RemoteBuilder, RemoteConfig, RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom,
-    Undecodable,
+    BridgeStats, Delivery, EntryId, Outage, Published, RemoteBroker, RemoteBuilder, RemoteConfig,
+    RemoteError, RemoteMetrics, RemoteSubscribe, ReplayFrom, Undecodable,
 };
 #[cfg(feature = "nats")]
 pub use remote::{JetStream, NatsBuilder, NatsMessageBroker};
@@ -91,6 +102,6 @@ pub use router::{
     All, ByRef, ByValue, Drain, Fate, Filter, Group, GroupBuilder, Handler, HandlerBuilder,
     HandlerHandle, HandlerId, HandlerReport, HandlerStats, Key, Narrowed, OnPanic, PanicReport,
     Pin, Pinned, Report, Router, RouterBuilder, RouterError, RouterStats, Select, Spread, Stuck,
-    ThreadStats, Upstream,
+    ThreadStats,
 };
 pub use wait::strategy::{Step, Wait, WaitStrategy};

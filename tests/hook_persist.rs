@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use stentor::{
-    BrokerError, Hook, InMemoryMessageBroker, Journal, MessageEnvelope, MessageId, Persist,
+    BrokerError, Hook, InMemoryMessageBroker, MessageEnvelope, MessageId, MessageLog, Persist,
     Rejection, RingJournal,
 };
 
@@ -61,7 +61,7 @@ fn what_is_not_published_is_withdrawn() {
 /// A disk that is full.
 struct NoSpace;
 
-impl Journal<u64> for NoSpace {
+impl MessageLog<u64> for NoSpace {
     type Error = &'static str;
 
     fn append(&self, _: &MessageEnvelope<u64>) -> Result<(), &'static str> {

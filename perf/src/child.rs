@@ -5,7 +5,6 @@ use crate::{contenders, own::Setup, rows};
 use crate::{
     entry::{Entry, Order, Run},
     measurement::{Job, Measurement, Stop},
-    rows::Kind,
 };
 
 /// The length of the rehearsal, as a share of the run.
@@ -51,23 +50,7 @@ fn known(job: &Job) -> Result<(Entry, Order), String> {
 
 /// Measures, after a short rehearsal that touches the code and the allocator's memory.
 fn measure(run: Run, order: &Order) -> Measurement {
-    if matches!(
-        order.row.kind,
-        Kind::Thread
-            | Kind::Poll
-            | Kind::Router
-            | Kind::Async
-            | Kind::Nobody
-            | Kind::Broker
-            | Kind::BrokerAlone
-            | Kind::Request
-            | Kind::RequestThreads
-            | Kind::ActorTell
-            | Kind::ActorAsk
-            | Kind::ActorAskThreads
-            | Kind::ActorAskWorkers
-            | Kind::ActorSpawn
-    ) {
+    if order.row.kind.is_rehearsed() {
         run(&Order { stop: rehearsal(order.stop), ..*order });
     }
     run(order)

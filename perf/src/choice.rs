@@ -6,6 +6,7 @@ use crate::{
     entry::Entry,
     measurement::Stop,
     plan::Plan,
+    remote::Backend,
     rows::{self, ROWS, Row},
 };
 
@@ -20,15 +21,22 @@ impl Plan {
             contenders::find(name)
                 .ok_or_else(|| format!("there is no contender '{name}'; see --list"))?;
         }
-        let rows = chosen_rows(cli)?.into_iter().map(|row| (row, chosen_contenders(cli, row)));
+        let (rows, skipped): (Vec<_>, _) = chosen_rows(cli)?.into_iter().partition(can_run);
+        let rows = rows.into_iter().map(|row| (row, chosen_contenders(cli, row)));
         Ok(Self {
             rows: rows.filter(|(_, contenders)| !contenders.is_empty()).collect(),
+            skipped,
             rounds: cli.rounds.unwrap_or(if cli.full { 5 } else { 3 }).max(1),
             stop: stop(cli),
             own: Vec::new(),
             call: &["--job"],
         })
     }
+}
+
+/// Whether the server that a row needs is installed.
+fn can_run(row: &&'static Row) -> bool {
+    row.kind.backend().is_none_or(Backend::is_installed)
 }
 
 /// The rows asked for.

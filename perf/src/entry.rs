@@ -8,6 +8,7 @@ use crate::{
     drive,
     measurement::{Measurement, Stop},
     own::Setup,
+    remote::{Remote, Served},
     rows::{Kind, Row},
 };
 
@@ -207,6 +208,16 @@ impl Entry {
     pub fn told_on_a_thread<C: Actors>(self) -> Self {
         let told = drive::actors::tell::across_threads::<C>;
         self.with(Kind::ActorTell, told, told)
+    }
+
+    /// Publishing and requests through a server.
+    pub fn remote<C: Remote>(self) -> Self {
+        let (run, asked) = (drive::remote::run::<C>, drive::request::on_one_thread::<Served<C>>);
+        self.with(Kind::Remote(C::BACKEND), run, run).with(
+            Kind::RemoteRequest(C::BACKEND),
+            asked,
+            asked,
+        )
     }
 
     /// The rows in which actors have one thread, whatever they could have.

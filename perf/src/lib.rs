@@ -22,6 +22,7 @@ pub mod own;
 pub mod parent;
 pub mod plan;
 pub mod process;
+pub mod remote;
 pub mod report;
 pub mod results;
 pub mod rows;

@@ -11,6 +11,8 @@ use crate::{
 pub struct Plan {
     /// The rows, each with its contenders.
     pub rows: Vec<(&'static Row, Vec<Entry>)>,
+    /// The rows that cannot be run here.
+    pub skipped: Vec<&'static Row>,
     /// Rounds.
     pub rounds: usize,
     /// When publishers stop.

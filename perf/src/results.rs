@@ -6,6 +6,7 @@ use crate::{
     measurement::{Measurement, Stop},
     own::Own,
     plan::Plan,
+    remote::Backend,
     rows::{Figure, Row},
     stats::Summary,
 };
@@ -30,6 +31,8 @@ pub struct Results {
     pub others: Option<f64>,
     /// Row by row.
     pub rows: Vec<RowResults>,
+    /// The rows that cannot be run here.
+    pub skipped: Vec<&'static Row>,
 }
 
 /// The results of one row.
@@ -66,6 +69,7 @@ impl Results {
             own: plan.own.first().map(|row| row.own.clone()),
             others: None,
             rows,
+            skipped: plan.skipped.clone(),
         }
     }
 
@@ -77,9 +81,10 @@ impl Results {
             .any(|contender| contender.failure.is_some())
     }
 
-    /// A sentence for each reason to doubt what was measured.
+    /// A sentence for each reason to doubt what was measured, and for each row that was not.
     pub fn warnings(&self) -> Vec<String> {
-        [self.crowded(), self.disturbed()].into_iter().flatten().collect()
+        let skipped = self.skipped.iter().map(|row| skipped(row));
+        [self.crowded(), self.disturbed()].into_iter().flatten().chain(skipped).collect()
     }
 
     /// That there are fewer cores than threads.
@@ -108,6 +113,15 @@ impl Results {
             Stop::Messages(messages) => format!("{messages} messages each"),
         }
     }
+}
+
+/// That a row was left out.
+fn skipped(row: &Row) -> String {
+    let program = row.kind.backend().map_or("", Backend::program);
+    format!(
+        "`{}` was skipped: {program} is not installed (it is not in any directory of PATH)",
+        row.name
+    )
 }
 
 impl RowResults {

@@ -1,5 +1,7 @@
 //! What is sent, and how every subscriber checks what it received.
 
+use serde::{Deserialize, Serialize};
+
 /// Slots of a ring, or places of each queue of a fan-out.
 pub const CAPACITY: usize = 1_024;
 /// Messages published at once in the batch rows.
@@ -11,7 +13,7 @@ pub const READ: usize = 256;
 pub const MAX_PUBLISHERS: usize = 8;
 
 /// The message: 64 bytes, no pointers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(C)]
 pub struct Message {
     /// Its place among the messages of its publisher, from 0.
@@ -54,6 +56,11 @@ impl Message {
     #[inline]
     pub fn answer(&self) -> Self {
         Self { payload: [!self.sequence; 6], ..*self }
+    }
+
+    /// Whether it is such an answer.
+    pub fn is_answer(&self) -> bool {
+        self.payload[5] != self.sequence
     }
 }
 

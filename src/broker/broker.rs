@@ -72,7 +72,7 @@ pub trait MessageBroker<M: Message>: Clone + Send + Sync + 'static {
 
     /// What a broker beyond the process has besides; `None` unless it is one that tells.
     #[cfg(feature = "remote")]
-    fn linked(&self) -> Option<&dyn crate::remote::LinkedBroker<M>> {
+    fn linked(&self) -> Option<&dyn crate::broker::LinkedBroker<M>> {
         None
     }
 }

@@ -12,7 +12,7 @@ use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::services::Services;
 use crate::broker::stream::MessageStream;
 use crate::broker::subscription::{Deliveries, Subscription, Wanted};
-use crate::bus::{Bus, Start, SubscribeError, Subscriber};
+use crate::bus::{Bus, Start, Subscriber, Upstream};
 use crate::envelope::{MessageEnvelope, TopicPattern};
 use crate::hook::Hook;
 use crate::ring::cursor::Overflow;
@@ -146,7 +146,7 @@ pub struct SubscribeOptions<'a, M> {
     name: Option<String>,
     overflow: Overflow,
     start: Start,
-    after: Vec<&'a Subscriber<MessageEnvelope<M>>>,
+    after: Vec<&'a dyn Upstream<MessageEnvelope<M>>>,
     wanted: Wanted<M>,
     refused: Option<BrokerError<M>>,
 }
@@ -183,17 +183,10 @@ impl<'a, M: Message> SubscribeOptions<'a, M> {
         self
     }
 
-    /// It receives a message only once all of these streams have received it.
-    pub fn after(mut self, others: &[&'a MessageStream<M>]) -> Self {
-        for other in others {
-            match other.subscriber() {
-                Some(subscriber) => self.after.push(subscriber),
-                None => {
-                    let name = other.name().to_owned();
-                    self.refused = Some(SubscribeError::AfterOtherBus { name }.into());
-                }
-            }
-        }
+    /// It receives a message only once all of these are past it: streams of the broker, subscribers of its
+    /// [`bus`](InMemoryMessageBroker::bus), handlers of a router there, a journal's stage.
+    pub fn after(mut self, others: &[&'a dyn Upstream<MessageEnvelope<M>>]) -> Self {
+        self.after.extend_from_slice(others);
         self
     }
 
@@ -201,7 +194,7 @@ impl<'a, M: Message> SubscribeOptions<'a, M> {
     /// [`bus`](InMemoryMessageBroker::bus) are past it. One that reads in place is past a message when it has
     /// dropped the batch: journal before business, say.
     pub fn after_subscribers(mut self, others: &[&'a Subscriber<MessageEnvelope<M>>]) -> Self {
-        self.after.extend_from_slice(others);
+        self.after.extend(others.iter().map(|&other| other as &dyn Upstream<_>));
         self
     }
 

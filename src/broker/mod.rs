@@ -10,7 +10,10 @@ mod config;
 pub mod conformance;
 mod dead_letter;
 mod dynamic;
+pub(crate) mod epoch;
 mod error;
+#[cfg(feature = "remote")]
+mod linked;
 mod local;
 mod memory;
 mod metrics;
@@ -34,6 +37,8 @@ pub(crate) use self::dead_letter::DeadLetters;
 pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
 pub use self::dynamic::{BoxError, BoxFuture, DynMessageBroker};
 pub use self::error::BrokerError;
+#[cfg(feature = "remote")]
+pub use self::linked::{ConnectionState, LinkedBroker};
 pub use self::local::LocalBroker;
 pub use self::memory::InMemoryMessageBroker;
 pub use self::metrics::{BrokerMetrics, RequestMetrics};

@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::broker::subscription::Subscription;
-use crate::bus::{RecvError, RecvTimeoutError, Subscriber, TryRecvError};
+use crate::bus::upstream::follow::{Follow, On, Place};
+use crate::bus::{RecvError, RecvTimeoutError, SubscribeError, TryRecvError, Upstream};
 use crate::envelope::MessageEnvelope;
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
@@ -58,8 +59,8 @@ impl<M: Clone> MessageStream<M> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the future has received nothing: the message stays for the next call.
-    pub async fn recv(&mut self) -> Option<MessageEnvelope<M>> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<MessageEnvelope<M>>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Receives the next message; waits, as a thread, until there is one. `None` when the stream has ended.
@@ -142,13 +143,6 @@ impl<M: Clone> MessageStream<M> {
         }
     }
 
-    pub(crate) fn subscriber(&self) -> Option<&Subscriber<MessageEnvelope<M>>> {
-        match &self.source {
-            Source::Memory(subscription) => Some(subscription.subscriber()),
-            Source::Other { .. } => None,
-        }
-    }
-
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<MessageEnvelope<M>>> {
         match &mut self.source {
             Source::Memory(subscription) => subscription.poll_recv(cx),
@@ -157,6 +151,19 @@ impl<M: Clone> MessageStream<M> {
                 let polled = stream.as_mut().poll_next(cx);
                 *ended = matches!(polled, Poll::Ready(None));
                 polled
+            }
+        }
+    }
+}
+
+impl<M: Clone> Upstream<MessageEnvelope<M>> for MessageStream<M> {}
+
+impl<M: Clone> Follow<MessageEnvelope<M>> for MessageStream<M> {
+    fn place(&self, on: On<'_, MessageEnvelope<M>>) -> Place {
+        match &self.source {
+            Source::Memory(subscription) => subscription.subscriber().place(on),
+            Source::Other { .. } => {
+                Place(Err(SubscribeError::AfterOtherBus { name: self.name().to_owned() }))
             }
         }
     }

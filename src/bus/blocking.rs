@@ -193,8 +193,46 @@ impl<T> Subscriber<T> {
         }
     }
 
+    /// As [`read`](Self::read), until `is_over`; who makes it so rings the bus's bell for arrivals. `None`
+    /// then.
+    #[cfg(feature = "journal")]
+    pub(crate) fn read_until(
+        &mut self,
+        max: usize,
+        is_over: impl Fn() -> bool,
+    ) -> Option<Result<Batch<'_, T>, RecvError>> {
+        let look = |subscriber: &mut Self| {
+            if is_over() {
+                return Some(None);
+            }
+            TryRecvError::settle(subscriber.peek()).map(Some)
+        };
+        let found = match look(self) {
+            Some(found) => found,
+            None => self.wait_for(None, look).flatten(),
+        };
+        Some(found?.and_then(|()| self.take_batch(max)))
+    }
+
+    /// Reads nothing until `is_over`; who makes it so rings the bus's bell for arrivals.
+    #[cfg(feature = "journal")]
+    pub(crate) fn rest_until(&mut self, is_over: impl Fn() -> bool) {
+        if !is_over() {
+            self.wait_for(None, |_| is_over().then_some(()));
+        }
+    }
+
     #[inline(never)]
     fn wait_slowly(&mut self, deadline: Option<Instant>) -> Option<Result<(), RecvError>> {
+        self.wait_for(deadline, |subscriber| TryRecvError::settle(subscriber.peek()))
+    }
+
+    /// Waits until a look finds something; `None` if the deadline comes first.
+    fn wait_for<R>(
+        &mut self,
+        deadline: Option<Instant>,
+        mut look: impl FnMut(&mut Self) -> Option<R>,
+    ) -> Option<R> {
         let mut patience = self.patience;
         let key = self.id().0;
         let found = wait(
@@ -203,7 +241,7 @@ impl<T> Subscriber<T> {
             key,
             &mut patience,
             deadline,
-            |subscriber, _| TryRecvError::settle(subscriber.peek()),
+            |subscriber, _| look(subscriber),
         );
         self.patience = patience;
         found

@@ -9,6 +9,8 @@ use crate::bus::core::{Core, Member};
 use crate::bus::error::{BuildError, SubscribeError};
 use crate::bus::stats::SubscriberId;
 use crate::bus::subscriber::Subscriber;
+use crate::bus::upstream::Upstream;
+use crate::bus::upstream::follow::On;
 use crate::ring::cursor::{Cursor, Overflow};
 use crate::ring::ring::Ring;
 use crate::sync::Arc;
@@ -140,8 +142,8 @@ impl<'a, T> SubscriberBuilder<'a, T> {
     /// It sees a message only once all of these are past it: journal before business, say. One that is
     /// dropped, or evicted, is waited for no longer. Since they must exist before it, there are no
     /// cycles.
-    pub fn after(mut self, others: &[&Subscriber<T>]) -> Self {
-        others.iter().for_each(|other| self.stay_behind(other.follow(self.core)));
+    pub fn after(mut self, others: &[&dyn Upstream<T>]) -> Self {
+        others.iter().for_each(|other| self.stay_behind(other.place(On(self.core)).0));
         self
     }
 
@@ -151,11 +153,6 @@ impl<'a, T> SubscriberBuilder<'a, T> {
             Ok(cursor) => self.after.push(cursor),
             Err(error) => self.refused = self.refused.take().or(Some(error)),
         }
-    }
-
-    /// The bus it will subscribe to.
-    pub(crate) fn core(&self) -> &'a Arc<Core<T>> {
-        self.core
     }
 
     /// Subscribes. Publishers go on meanwhile.

@@ -12,6 +12,7 @@ mod error;
 mod publisher;
 mod stats;
 mod subscriber;
+pub(crate) mod upstream;
 
 #[cfg(feature = "broker")]
 pub(crate) use self::asynch::RoomWait;
@@ -25,3 +26,4 @@ pub use self::error::{
 pub use self::publisher::Publisher;
 pub use self::stats::{BusStats, SubscriberId, SubscriberStats};
 pub use self::subscriber::Subscriber;
+pub use self::upstream::Upstream;

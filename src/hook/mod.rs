@@ -29,7 +29,7 @@ pub use self::circuit_breaker::CircuitBreaker;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
 #[cfg(feature = "persist")]
-pub use self::persist::{Journal, Persist, RingJournal};
+pub use self::persist::{MessageLog, Persist, RingJournal};
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::RateLimit;
 #[cfg(feature = "tracing")]

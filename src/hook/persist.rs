@@ -8,11 +8,12 @@ use crate::envelope::{MessageEnvelope, MessageHeader, MessageId};
 use crate::hook::Hook;
 use crate::sync::Mutex;
 
-/// Where messages are kept: a file, say.
+/// Where messages are kept before they are published: in memory ([`RingJournal`]), or on disk (`Journal`, with the
+/// feature `journal`).
 ///
 /// Many threads call it at a time; it puts the messages in an order. Those of one publisher come in their
 /// order; two publishers may be published in another order than they are journalled in.
-pub trait Journal<M>: Send + Sync + 'static {
+pub trait MessageLog<M>: Send + Sync + 'static {
     /// Why it cannot keep a message.
     type Error: fmt::Display;
 
@@ -27,7 +28,7 @@ pub trait Journal<M>: Send + Sync + 'static {
     fn withdraw(&self, id: MessageId);
 }
 
-/// Writes every message to a [`Journal`] before it is published, and rejects what the journal does not take.
+/// Writes every message to a [`MessageLog`] before it is published, and rejects what the journal does not take.
 ///
 /// So what subscribers have seen is in the journal. What is not published after all (a later hook rejects
 /// it, the broker is full or closed, the publisher gives up) is withdrawn from it; for less of that, put
@@ -58,7 +59,7 @@ impl<J> Persist<J> {
     }
 }
 
-impl<M, J: Journal<M>> Hook<M> for Persist<J> {
+impl<M, J: MessageLog<M>> Hook<M> for Persist<J> {
     const DELIVERIES: bool = false;
     const OUTCOMES: bool = false;
 
@@ -112,7 +113,7 @@ impl<M: Clone> RingJournal<M> {
     }
 }
 
-impl<M: Clone + Send + Sync + 'static> Journal<M> for RingJournal<M> {
+impl<M: Clone + Send + Sync + 'static> MessageLog<M> for RingJournal<M> {
     type Error = std::convert::Infallible;
 
     fn append(&self, envelope: &MessageEnvelope<M>) -> Result<(), Self::Error> {

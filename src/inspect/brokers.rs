@@ -109,8 +109,8 @@ pub(crate) fn remote<M: Message, H: Hook<M>>(
     backend: &'static str,
     core: &Arc<crate::remote::core::Core<M, H>>,
 ) -> Source {
+    use crate::broker::ConnectionState;
     use crate::inspect::snapshot::RemoteSnapshot;
-    use crate::remote::ConnectionState;
 
     let core = Arc::downgrade(core);
     Arc::new(move |snapshot| {

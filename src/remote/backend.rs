@@ -28,6 +28,10 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// Whether the server writes messages down.
     fn keeps(&self) -> bool;
 
+    /// How many messages may be sent at a time and keep the order in which they were begun: see
+    /// [`LinkedBroker::pipeline`](crate::LinkedBroker::pipeline).
+    fn pipeline(&self) -> usize;
+
     /// The bytes of a message on the wire, if it can be sent.
     fn size(&self, envelope: &MessageEnvelope<Self::Message>) -> Result<usize, RemoteError>;
 
@@ -37,6 +41,13 @@ pub trait Backend: Sized + Send + Sync + 'static {
         envelope: &MessageEnvelope<Self::Message>,
         request: Option<CorrelationId>,
     ) -> impl Future<Output = Result<Sent, RemoteError>> + Send;
+
+    /// Sends messages that are no requests, in their order and without waiting for each, and waits until the
+    /// server has dealt with all of them; what became of each.
+    fn send_all(
+        &self,
+        envelopes: &[Arc<MessageEnvelope<Self::Message>>],
+    ) -> impl Future<Output = Vec<Result<(), RemoteError>>> + Send;
 
     /// Waits until the server has dealt with all that was sent before.
     fn flush(&self) -> impl Future<Output = Result<(), RemoteError>> + Send;

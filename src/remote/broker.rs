@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::broker::ConnectionState;
+use crate::broker::LinkedBroker;
 use crate::broker::{
     BrokerError, DeadLetter, MessageBroker, MessageStream, RequestError, as_published,
 };
@@ -16,8 +18,6 @@ use crate::remote::asking::as_requested;
 use crate::remote::backend::Backend;
 use crate::remote::core::{Core, backend};
 use crate::remote::error::RemoteError;
-use crate::remote::link::ConnectionState;
-use crate::remote::linked::LinkedBroker;
 use crate::remote::metrics::RemoteMetrics;
 use crate::remote::outcome::Published;
 use crate::remote::subscribe::RemoteSubscribe;
@@ -45,7 +45,7 @@ impl<B: Backend> RemoteBroker<B> {
         Self { shared: Arc::new(Shared { backend: Arc::new(backend) }) }
     }
 
-    fn backend(&self) -> &Arc<B> {
+    pub(crate) fn backend(&self) -> &Arc<B> {
         &self.shared.backend
     }
 
@@ -171,14 +171,15 @@ impl<B: Backend> RemoteBroker<B> {
     }
 
     /// Closes it, and waits until streams have got what was published before and what was kept has been sent, at
-    /// most for [`RemoteConfig::drain`](crate::RemoteConfig::drain); false if it took longer.
+    /// most for [`RemoteConfig::drain`](crate::RemoteConfig::drain); false if it took longer. What could not be sent is
+    /// a dead letter then.
     pub async fn shutdown(&self) -> bool {
         self.close();
         let core = self.core();
         let is_drained = core.drained(core.config.drain).await;
         // It gives up after the same time.
         core.buffer.emptied().await;
-        is_drained
+        is_drained && core.buffer.given_up.get() == 0
     }
 }
 

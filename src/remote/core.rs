@@ -26,7 +26,7 @@ pub struct Core<M, H> {
     pub(crate) services: Arc<Services<M, H>>,
     pub(crate) codec: Arc<dyn Codec<M>>,
     pub(crate) config: RemoteConfig,
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     pub(crate) counts: Counts,
     /// What is kept in an outage.
     pub(crate) buffer: Buffer<M>,
@@ -61,7 +61,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             buffer: Buffer::new(config.outage),
             config,
             runtime: Handle::current(),
-            link: Link::new(),
+            link: Arc::new(Link::new()),
             counts: Counts::default(),
             origins: Origins::default(),
             undecodable,
@@ -88,9 +88,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
 
     /// Hands a reply to whoever waits for it. Anything else is none of its business.
     pub(crate) fn hand_over(&self, envelope: &MessageEnvelope<M>) {
-        if let Some(reply) = self.services.reply_in(envelope) {
-            self.services.reply(reply);
-        }
+        self.services.reply(&mut self.services.reply_in(envelope));
     }
 
     /// What is no message is counted, logged, and kept for whoever listens.

@@ -1,7 +1,7 @@
 //! What a broker beyond the process says of itself.
 
+use crate::broker::ConnectionState;
 use crate::broker::{DeadLetterCounts, RequestMetrics};
-use crate::remote::link::ConnectionState;
 use crate::sync::counter::Counter;
 
 /// A broker beyond the process at one moment. Numbers that only grow are counted from when it was connected.

@@ -38,8 +38,6 @@ pub use self::broker::RemoteBroker;
 pub use self::builder::RemoteBuilder;
 pub use self::config::{Outage, RemoteConfig};
 pub use self::error::RemoteError;
-pub use self::link::ConnectionState;
-pub use self::linked::LinkedBroker;
 pub use self::metrics::RemoteMetrics;
 #[cfg(feature = "nats")]
 pub use self::nats::{JetStream, NatsBuilder, NatsMessageBroker};

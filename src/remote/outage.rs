@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -12,6 +11,7 @@ use crate::envelope::MessageEnvelope;
 use crate::remote::backend::Backend;
 use crate::remote::config::Outage;
 use crate::remote::error::RemoteError;
+use crate::sync::counter::Counter;
 
 /// How many messages are on their way at a time once there is a connection again.
 const PIPELINE: usize = 64;
@@ -23,6 +23,8 @@ pub(crate) struct Buffer<M> {
     queue: Mutex<Queue<M>>,
     /// Something is kept, or was and is about to be a dead letter.
     is_used: watch::Sender<bool>,
+    /// How many messages were given up at the end.
+    pub(crate) given_up: Counter,
 }
 
 struct Queue<M> {
@@ -49,7 +51,7 @@ impl<M> Buffer<M> {
             Outage::Fail | Outage::Wait(_) => None,
         };
         let queue = Mutex::new(Queue { entries: VecDeque::new(), bytes: 0 });
-        Self { limit, queue, is_used: watch::Sender::new(false) }
+        Self { limit, queue, is_used: watch::Sender::new(false), given_up: Counter::default() }
     }
 
     /// How many messages are kept, and how many bytes they have.
@@ -151,6 +153,7 @@ pub(crate) async fn send_kept<B: Backend>(backend: Arc<B>) {
         () = patience => {
             while !core.buffer.finish() {
                 for envelope in core.buffer.clear() {
+                    core.buffer.given_up.add(1);
                     let envelope = Arc::unwrap_or_clone(envelope);
                     core.services.dead_letter(envelope, DeadLetterReason::Unsent);
                 }
@@ -171,14 +174,30 @@ enum Fate {
 /// Sends the oldest; whether all of them have left.
 async fn send_front<B: Backend>(backend: &B) -> bool {
     let core = backend.core();
+    bury_expired(backend);
     let envelopes = core.buffer.front();
-    // Each is begun before the next, and one connection keeps that order.
-    let mut fates = join_all(envelopes.iter().map(|envelope| send(backend, envelope))).await;
-    if !backend.keeps() && backend.flush().await.is_err() {
-        // They may have come, and they come at most once.
-        let sent = fates.iter_mut().filter(|fate| **fate == Fate::Sent);
-        sent.for_each(|fate| *fate = Fate::Dead(DeadLetterReason::Unsent));
-    }
+    let sent = backend.send_all(&envelopes).await;
+    let fates: Vec<_> = sent.into_iter().map(|sent| fate(sent, backend.keeps())).collect();
+    settle(backend, envelopes, fates)
+}
+
+fn bury_expired<B: Backend>(backend: &B) {
+    let envelopes = backend.core().buffer.front();
+    let fates = envelopes.iter().map(|envelope| match envelope.metadata.is_expired() {
+        true => Fate::Dead(DeadLetterReason::Expired),
+        false => Fate::Kept,
+    });
+    let fates = fates.collect();
+    settle(backend, envelopes, fates);
+}
+
+/// Has the oldest leave that do not stay; whether none stays.
+fn settle<B: Backend>(
+    backend: &B,
+    envelopes: Vec<Arc<MessageEnvelope<B::Message>>>,
+    fates: Vec<Fate>,
+) -> bool {
+    let core = backend.core();
     core.buffer.settle(fates.len(), |place| fates[place] == Fate::Kept);
     let have_left = !fates.contains(&Fate::Kept);
     for (envelope, fate) in envelopes.into_iter().zip(fates) {
@@ -189,15 +208,12 @@ async fn send_front<B: Backend>(backend: &B) -> bool {
     have_left
 }
 
-async fn send<B: Backend>(backend: &B, envelope: &MessageEnvelope<B::Message>) -> Fate {
-    if envelope.metadata.is_expired() {
-        return Fate::Dead(DeadLetterReason::Expired);
-    }
-    match backend.send(envelope, None).await {
-        Ok(_) => Fate::Sent,
+fn fate(sent: Result<(), RemoteError>, may_repeat: bool) -> Fate {
+    match sent {
+        Ok(()) => Fate::Sent,
         Err(RemoteError::Disconnected { .. }) => Fate::Kept,
         // What the server writes down may come twice; all else comes at most once.
-        Err(RemoteError::Unconfirmed(_)) if backend.keeps() => Fate::Kept,
+        Err(RemoteError::Unconfirmed(_)) if may_repeat => Fate::Kept,
         Err(error) => {
             tracing::warn!(target: "stentor::remote", "kept in an outage, and not sent: {error}");
             Fate::Dead(DeadLetterReason::Unsent)

@@ -7,7 +7,8 @@ use std::io;
 use crate::bus::SubscribeError;
 
 /// A router could not be started, or a handler not be added.
-#[derive(Debug)]
+///
+/// Its `Debug` says what its `Display` says, for who returns it from `main`.
 #[non_exhaustive]
 pub enum RouterError {
     /// A router of so many threads: expected 1 to 1,024.
@@ -40,6 +41,12 @@ pub enum RouterError {
     Subscribe(SubscribeError),
     /// The router has been shut down.
     ShutDown,
+}
+
+impl fmt::Debug for RouterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RouterError({self})")
+    }
 }
 
 impl fmt::Display for RouterError {

@@ -5,11 +5,11 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc as StdArc;
 
-use crate::bus::{Start, SubscribeError, Subscriber, SubscriberBuilder};
+use crate::bus::upstream::follow::On;
+use crate::bus::{Start, SubscribeError, Subscriber, SubscriberBuilder, Upstream};
 use crate::ring::cursor::Cursor;
 use crate::router::error::RouterError;
-use crate::router::handle::follow::On;
-use crate::router::handle::{HandlerHandle, Upstream};
+use crate::router::handle::HandlerHandle;
 use crate::router::key::{ByRef, ByValue, Key, Spread};
 use crate::router::member::Member;
 use crate::router::membership::{Duty, Membership, Seat};

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc as StdArc;
 
-use crate::bus::core::Core;
-use crate::bus::{SubscribeError, Subscriber};
-use crate::ring::cursor::Cursor;
+use crate::bus::upstream::follow::{Follow, On, Place};
+use crate::bus::{SubscribeError, Upstream};
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::HandlerReport;
 use crate::router::shared::Shared;
@@ -88,41 +87,14 @@ impl<T> fmt::Debug for HandlerHandle<T> {
     }
 }
 
-/// What a handler can come after: a [`Subscriber`], or another handler of any router on the same bus.
-pub trait Upstream<T>: follow::Follow<T> {}
-
-impl<T> Upstream<T> for Subscriber<T> {}
 impl<T> Upstream<T> for HandlerHandle<T> {}
 
-/// Seals [`Upstream`], and hides what it is made of.
-pub(crate) mod follow {
-    use super::{Arc, Core, Cursor, HandlerHandle, StdArc, SubscribeError, Subscriber};
-
-    /// The bus of the one who follows.
-    pub struct On<'a, T>(pub(crate) &'a Arc<Core<T>>);
-
-    /// The cursor to stay behind.
-    pub struct Place(pub(crate) Result<StdArc<Cursor>, SubscribeError>);
-
-    /// Has a cursor that another can stay behind.
-    pub trait Follow<T> {
-        #[doc(hidden)]
-        fn place(&self, on: On<'_, T>) -> Place;
-    }
-
-    impl<T> Follow<T> for Subscriber<T> {
-        fn place(&self, on: On<'_, T>) -> Place {
-            Place(self.follow(on.0))
-        }
-    }
-
-    impl<T> Follow<T> for HandlerHandle<T> {
-        fn place(&self, on: On<'_, T>) -> Place {
-            if Arc::ptr_eq(&self.shared.core, on.0) {
-                Place(self.record.member.follow())
-            } else {
-                Place(Err(SubscribeError::AfterOtherBus { name: self.name().to_owned() }))
-            }
+impl<T> Follow<T> for HandlerHandle<T> {
+    fn place(&self, on: On<'_, T>) -> Place {
+        if Arc::ptr_eq(&self.shared.core, on.0) {
+            Place(self.record.member.follow())
+        } else {
+            Place(Err(SubscribeError::AfterOtherBus { name: self.name().to_owned() }))
         }
     }
 }

@@ -37,7 +37,7 @@ mod worker;
 pub use self::builder::RouterBuilder;
 pub use self::error::RouterError;
 pub use self::group::{Group, GroupBuilder};
-pub use self::handle::{HandlerHandle, Upstream};
+pub use self::handle::HandlerHandle;
 pub use self::key::{ByRef, ByValue, Key, Spread};
 pub use self::options::HandlerBuilder;
 #[cfg(feature = "actors")]

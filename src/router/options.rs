@@ -4,12 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc as StdArc;
 
-use crate::bus::{Batch, Start, Subscriber, SubscriberBuilder};
+use crate::bus::{Batch, Start, Subscriber, SubscriberBuilder, Upstream};
 use crate::ring::cursor::Overflow;
 use crate::router::batched::Batched;
 use crate::router::error::RouterError;
-use crate::router::handle::follow::On;
-use crate::router::handle::{HandlerHandle, Upstream};
+use crate::router::handle::HandlerHandle;
 use crate::router::record::{HandlerId, Record};
 use crate::router::report::OnPanic;
 use crate::router::select::{All, Filter, Narrowed, Select};
@@ -105,8 +104,7 @@ impl<T, S> HandlerBuilder<'_, T, S> {
     /// It is called with a message only once all of these are past it, whichever threads they are on. One
     /// that has ended meanwhile is waited for no longer.
     pub fn after(mut self, others: &[&dyn Upstream<T>]) -> Self {
-        let core = self.subscription.core();
-        others.iter().for_each(|other| self.subscription.stay_behind(other.place(On(core)).0));
+        self.subscription = self.subscription.after(others);
         self
     }
 

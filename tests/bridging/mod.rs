@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use stentor::{
-    Bridge, BridgeStats, InMemoryMessageBroker, MessageBroker, MessageEnvelope, MessageStream,
-    SubscribeOptions, Topic,
+    Bridge, BridgeBuilder, BridgeStats, InMemoryMessageBroker, MessageBroker, MessageEnvelope,
+    MessageStream, SubscribeOptions, Topic,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -15,6 +15,10 @@ use tokio::time::timeout;
 pub const PATIENCE: Duration = Duration::from_secs(100);
 
 pub type Broker = InMemoryMessageBroker<u64>;
+
+pub fn between(local: &Broker, remote: &Broker) -> BridgeBuilder<u64, (), Broker> {
+    Bridge::builder(local.clone(), remote.clone())
+}
 
 pub fn broker() -> Broker {
     InMemoryMessageBroker::builder().build()

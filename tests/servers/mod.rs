@@ -37,11 +37,20 @@ impl Server {
 
     /// The same, with more lines of its configuration.
     pub fn nats_with(configuration: &str) -> Self {
+        Self::nats_of(configuration, "")
+    }
+
+    /// `nats-server` whose JetStream may have so many bytes on disk.
+    pub fn nats_with_quota(bytes: u64) -> Self {
+        Self::nats_of("", &format!("max_file_store: {bytes}"))
+    }
+
+    fn nats_of(configuration: &str, jetstream: &str) -> Self {
         let mut server = Self::new(Kind::Nats);
         let file = server.directory.join("nats.conf");
         let store = server.directory.join("store");
         let text = format!(
-            "host: 127.0.0.1\nport: {}\nmax_payload: 8MB\njetstream {{ store_dir: {store:?} }}\n{configuration}\n",
+            "host: 127.0.0.1\nport: {}\nmax_payload: 8MB\njetstream {{ store_dir: {store:?}\n{jetstream} }}\n{configuration}\n",
             server.port
         );
         fs::write(&file, text).expect("a configuration");

@@ -96,6 +96,7 @@ impl Args {
         Ok(Plan {
             rows: own.iter().map(|row| (row.row(), entries(row))).collect(),
             own,
+            skipped: Vec::new(),
             rounds: self.rounds.into(),
             stop: self.messages.map_or(Stop::Seconds(self.seconds), Stop::Messages),
             call: &["bench", "--job"],

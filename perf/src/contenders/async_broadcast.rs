@@ -3,11 +3,16 @@
 
 use async_broadcast::{Receiver, RecvError, Sender, TryRecvError, broadcast};
 
+use super::broadcast::{Broadcast, Opened, Received};
 use crate::{
-    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Topology},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message},
 };
+
+/// The channel as it is.
+type Lossless = Opened<Queue<false>>;
+/// The channel in overflow mode.
+type Lossy = Opened<Queue<true>>;
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
@@ -22,105 +27,62 @@ pub fn entries() -> Vec<Entry> {
     ]
 }
 
-/// The channel as it is.
-struct Lossless;
+/// The channel, in overflow mode or not.
+struct Queue<const OVERFLOW: bool>;
 
-/// The channel in overflow mode.
-struct Lossy;
+impl<const OVERFLOW: bool> Broadcast for Queue<OVERFLOW> {
+    type Sender = Sender<Message>;
+    type Receiver = Receiver<Message>;
 
-impl Open for Lossless {
-    type Publisher = Sender<Message>;
-    type Subscriber = Receiver<Message>;
-
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        open(topology, false)
-    }
-}
-
-impl Open for Lossy {
-    type Publisher = Sender<Message>;
-    type Subscriber = Receiver<Message>;
-
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        open(topology, true)
-    }
-}
-
-/// Opens the channel, in overflow mode or not.
-fn open(topology: &Topology, overflow: bool) -> (Vec<Sender<Message>>, Vec<Receiver<Message>>) {
-    let (mut sender, receiver) = broadcast(CAPACITY);
-    sender.set_overflow(overflow);
-    (vec![sender; topology.publishers], vec![receiver; topology.subscribers])
-}
-
-impl Churn for Lossless {
-    type Handle = Sender<Message>;
-
-    fn open_for_churn(
-        topology: &Topology,
-    ) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>, Self::Handle) {
-        let (publishers, subscribers) = Self::open(topology);
-        let handle = publishers[0].clone();
-        (publishers, subscribers, handle)
+    fn channel(receivers: usize) -> (Self::Sender, Vec<Self::Receiver>) {
+        let (mut sender, receiver) = broadcast(CAPACITY);
+        sender.set_overflow(OVERFLOW);
+        (sender, vec![receiver; receivers])
     }
 
-    fn churn(handle: &Self::Handle) {
-        drop(handle.new_receiver());
+    fn subscribe(sender: &Self::Sender) -> Self::Receiver {
+        sender.new_receiver()
     }
-}
 
-impl Publish for Sender<Message> {
     #[inline]
-    fn publish(&mut self, message: Message) {
-        self.broadcast_blocking(message).expect("receivers outlive senders");
+    fn send(sender: &mut Self::Sender, message: Message) {
+        sender.broadcast_blocking(message).expect("receivers outlive senders");
     }
-}
 
-impl PublishAsync for Sender<Message> {
     #[inline]
-    async fn publish(&mut self, message: Message) {
-        self.broadcast_direct(message).await.expect("receivers outlive senders");
+    async fn send_async(sender: &mut Self::Sender, message: Message) {
+        sender.broadcast_direct(message).await.expect("receivers outlive senders");
     }
-}
 
-impl Receive for Receiver<Message> {
     #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        goes_on(self.recv_blocking(), sink)
+    fn recv(receiver: &mut Self::Receiver) -> Received {
+        received(receiver.recv_blocking())
     }
-}
 
-impl ReceiveAsync for Receiver<Message> {
     #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
+    async fn recv_async(receiver: &mut Self::Receiver) -> Received {
         // `recv_direct` keeps its listener on the stack; `recv` boxes it.
-        goes_on(self.recv_direct().await, sink)
+        received(receiver.recv_direct().await)
     }
-}
 
-impl Poll for Receiver<Message> {
     #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ {
-            match self.try_recv() {
-                Ok(message) => sink.take(&message),
-                Err(TryRecvError::Overflowed(_)) => continue,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+    fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
+        loop {
+            match receiver.try_recv() {
+                Ok(message) => return Some(message),
+                Err(TryRecvError::Overflowed(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
             }
-            count += 1;
         }
-        count
     }
 }
 
-/// Takes a message in; false when there will be no more. A gap is not the end.
+/// What has come.
 #[inline]
-fn goes_on(received: Result<Message, RecvError>, sink: &mut impl Sink) -> bool {
+fn received(received: Result<Message, RecvError>) -> Received {
     match received {
-        Ok(message) => sink.take(&message),
-        Err(RecvError::Overflowed(_)) => {}
-        Err(RecvError::Closed) => return false,
+        Ok(message) => Received::Message(message),
+        Err(RecvError::Overflowed(_)) => Received::Gap,
+        Err(RecvError::Closed) => Received::End,
     }
-    true
 }

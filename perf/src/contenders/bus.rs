@@ -2,10 +2,11 @@
 
 use bus::{Bus, BusReader};
 
+use super::channel::take_each;
 use crate::{
     contract::{Open, Poll, Publish, Receive, Topology},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message, Sink},
 };
 
 /// This library's entries.
@@ -50,13 +51,6 @@ impl Receive for BusReader<Message> {
 impl Poll for BusReader<Message> {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
+        take_each(sink, || self.try_recv().ok())
     }
 }

@@ -2,52 +2,26 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::fan_out::{Enqueue, FanOut, Queue};
+use super::{
+    channel::{Blocking, channel},
+    fan_out::FanOut,
+};
 use crate::{
-    contract::{Poll, Receive},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message},
 };
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("crossbeam-channel", "bounded queue per subscriber")
-            .threads::<FanOut<Crossbeam>, FanOut<Crossbeam>>()
-            .polled::<FanOut<Crossbeam>, FanOut<Crossbeam>>()
+            .threads::<FanOut<Blocking<Crossbeam>>, FanOut<Blocking<Crossbeam>>>()
+            .polled::<FanOut<Blocking<Crossbeam>>, FanOut<Blocking<Crossbeam>>>()
             .default(),
     ]
 }
 
-/// The queue.
+/// The channel.
 struct Crossbeam;
 
-impl Queue for Crossbeam {
-    type Sender = Sender<Message>;
-    type Receiver = Receiver<Message>;
-
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        bounded(CAPACITY)
-    }
-}
-
-impl Enqueue for Sender<Message> {
-    #[inline]
-    fn enqueue(&mut self, message: Message) {
-        self.send(message).expect("receivers outlive senders");
-    }
-}
-
-impl Receive for Receiver<Message> {
-    #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-impl Poll for Receiver<Message> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        self.try_iter().take(READ).map(|message| sink.take(&message)).count()
-    }
-}
+channel!(Crossbeam, Sender<Message>, Receiver<Message>, bounded(CAPACITY), Result::ok);

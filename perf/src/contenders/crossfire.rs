@@ -3,131 +3,44 @@
 
 use crossfire::{AsyncRx, AsyncTx, MAsyncTx, MTx, Rx, Tx, detect_backoff_cfg, mpsc, spsc};
 
-use super::fan_out::{Enqueue, EnqueueAsync, FanOut, FanOutSingle, Queue};
+use super::{
+    channel::{Blocking, Tasks, async_channel, channel},
+    fan_out::{FanOut, FanOutSingle},
+};
 use crate::{
-    contract::{Poll, Receive, ReceiveAsync},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message},
 };
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("crossfire", "bounded queue per subscriber, spsc or mpsc, back-off detected")
-            .threads::<FanOutSingle<Spsc>, FanOut<Mpsc>>()
-            .polled::<FanOutSingle<Spsc>, FanOut<Mpsc>>()
-            .tasks::<FanOutSingle<SpscAsync>, FanOut<MpscAsync>>()
+            .threads::<FanOutSingle<Blocking<Spsc>>, FanOut<Blocking<Mpsc>>>()
+            .polled::<FanOutSingle<Blocking<Spsc>>, FanOut<Blocking<Mpsc>>>()
+            .tasks::<FanOutSingle<Tasks<Spsc>>, FanOut<Tasks<Mpsc>>>()
             .default(),
     ]
 }
 
-/// Single sender, between threads.
+/// Single sender.
 struct Spsc;
-/// Several senders, between threads.
+/// Several senders.
 struct Mpsc;
-/// Single sender, between tasks.
-struct SpscAsync;
-/// Several senders, between tasks.
-struct MpscAsync;
 
-/// The queues' storage.
+/// The storage.
 type Single = spsc::Array<Message>;
-/// The queues' storage.
+/// The storage.
 type Multi = mpsc::Array<Message>;
 
-impl Queue for Spsc {
-    type Sender = Tx<Single>;
-    type Receiver = Rx<Single>;
+channel!(Spsc, Tx<Single>, Rx<Single>, spsc::bounded_blocking(capacity()), Result::ok);
+channel!(Mpsc, MTx<Multi>, Rx<Multi>, mpsc::bounded_blocking(capacity()), Result::ok);
+async_channel!(Spsc, AsyncTx<Single>, AsyncRx<Single>, spsc::bounded_async(capacity()), send, recv);
+async_channel!(Mpsc, MAsyncTx<Multi>, AsyncRx<Multi>, mpsc::bounded_async(capacity()), send, recv);
 
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        // Its documentation asks for this on virtual machines.
-        detect_backoff_cfg();
-        spsc::bounded_blocking(CAPACITY)
-    }
-}
-
-impl Queue for Mpsc {
-    type Sender = MTx<Multi>;
-    type Receiver = Rx<Multi>;
-
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        detect_backoff_cfg();
-        mpsc::bounded_blocking(CAPACITY)
-    }
-}
-
-impl Queue for SpscAsync {
-    type Sender = AsyncTx<Single>;
-    type Receiver = AsyncRx<Single>;
-
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        detect_backoff_cfg();
-        spsc::bounded_async(CAPACITY)
-    }
-}
-
-impl Queue for MpscAsync {
-    type Sender = MAsyncTx<Multi>;
-    type Receiver = AsyncRx<Multi>;
-
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        detect_backoff_cfg();
-        mpsc::bounded_async(CAPACITY)
-    }
-}
-
-impl Enqueue for Tx<Single> {
-    #[inline]
-    fn enqueue(&mut self, message: Message) {
-        self.send(message).expect("receivers outlive senders");
-    }
-}
-
-impl Enqueue for MTx<Multi> {
-    #[inline]
-    fn enqueue(&mut self, message: Message) {
-        self.send(message).expect("receivers outlive senders");
-    }
-}
-
-impl EnqueueAsync for AsyncTx<Single> {
-    #[inline]
-    async fn enqueue(&mut self, message: Message) {
-        self.send(message).await.expect("receivers outlive senders");
-    }
-}
-
-impl EnqueueAsync for MAsyncTx<Multi> {
-    #[inline]
-    async fn enqueue(&mut self, message: Message) {
-        self.send(message).await.expect("receivers outlive senders");
-    }
-}
-
-impl<F: crossfire::flavor::Flavor<Item = Message>> Receive for Rx<F> {
-    #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-impl<F: crossfire::flavor::Flavor<Item = Message>> ReceiveAsync for AsyncRx<F> {
-    #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().await.map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-impl<F: crossfire::flavor::Flavor<Item = Message>> Poll for Rx<F> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
-    }
+/// The places of a channel, once the library has found out how to wait: its documentation asks for that on
+/// virtual machines.
+fn capacity() -> usize {
+    detect_backoff_cfg();
+    CAPACITY
 }

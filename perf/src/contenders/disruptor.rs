@@ -107,85 +107,76 @@ fn handler<S: Sink>(mut sink: OnLoan<S>) -> impl FnMut(&Message, Sequence, bool)
     move |message, _, _| sink.take(message)
 }
 
-impl<I: Idle> Threads for Single<I> {
-    type Publisher = Waiting<SingleProducer<Message, MultiConsumerBarrier>, I>;
-
-    fn start<S: Sink>(_: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
-        let (crew, sinks) = Crew::expect(sinks);
-        let builder = build_single_producer(CAPACITY, Message::default, Strategy::<I>::NEW);
-        let add = |builder: SPBuilder<MC, _, _, _>, sink| builder.handle_events_with(handler(sink));
-        let producer = sinks.into_iter().fold(builder.with_multi_consumer(), add).build();
-        (vec![Waiting::new(producer)], crew)
-    }
-}
-
-impl<I: Idle> Threads for Multi<I> {
-    type Publisher = Waiting<MultiProducer<Message, MultiConsumerBarrier>, I>;
-
-    fn start<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
-        let (crew, sinks) = Crew::expect(sinks);
-        let builder = build_multi_producer(CAPACITY, Message::default, Strategy::<I>::NEW);
-        let add = |builder: MPBuilder<MC, _, _, _>, sink| builder.handle_events_with(handler(sink));
-        let producer = sinks.into_iter().fold(builder.with_multi_consumer(), add).build();
-        (clones(&producer, topology.publishers), crew)
-    }
-}
-
-impl<I: Idle> Open for SinglePolled<I> {
-    type Publisher = Waiting<SingleProducer<Message, MultiConsumerBarrier>, I>;
-    type Subscriber = EventPoller<Message, SingleProducerBarrier>;
-
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        let mut builder = build_single_producer(CAPACITY, Message::default, Strategy::<I>::NEW)
-            .with_multi_consumer();
-        let mut pollers = Vec::new();
-        for _ in 0..topology.subscribers {
-            let (poller, next) = builder.new_event_poller();
-            pollers.push(poller);
-            builder = next;
-        }
-        (vec![Waiting::new(builder.build())], pollers)
-    }
-}
-
-impl<I: Idle> Open for MultiPolled<I> {
-    type Publisher = Waiting<MultiProducer<Message, MultiConsumerBarrier>, I>;
-    type Subscriber = EventPoller<Message, MultiProducerBarrier>;
-
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        let mut builder = build_multi_producer(CAPACITY, Message::default, Strategy::<I>::NEW)
-            .with_multi_consumer();
-        let mut pollers = Vec::new();
-        for _ in 0..topology.subscribers {
-            let (poller, next) = builder.new_event_poller();
-            pollers.push(poller);
-            builder = next;
-        }
-        (clones(&builder.build(), topology.publishers), pollers)
-    }
-}
-
 /// A producer for each publisher.
 fn clones<P: Clone, I>(producer: &P, count: usize) -> Vec<Waiting<P, I>> {
     (0..count).map(|_| Waiting::new(producer.clone())).collect()
 }
 
-impl Poll for EventPoller<Message, SingleProducerBarrier> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let Ok(mut messages) = self.take(READ as u64) else {
-            return 0;
-        };
-        (&mut messages).map(|message| sink.take(message)).count()
-    }
+/// Both variants, managed and polled, for one kind of producer: the library's builders and barriers have no trait in
+/// common that could be named here.
+macro_rules! variants {
+    ($managed:ident, $polled:ident, $producer:ident, $barrier:ident, $build:ident, $builder:ident, $handles:expr) => {
+        impl<I: Idle> Threads for $managed<I> {
+            type Publisher = Waiting<$producer<Message, MultiConsumerBarrier>, I>;
+
+            fn start<S: Sink>(
+                topology: &Topology,
+                sinks: Vec<S>,
+            ) -> (Vec<Self::Publisher>, Crew<S>) {
+                let (crew, sinks) = Crew::expect(sinks);
+                let builder = $build(CAPACITY, Message::default, Strategy::<I>::NEW);
+                let add = |builder: $builder<MC, _, _, _>, sink| {
+                    builder.handle_events_with(handler(sink))
+                };
+                let producer = sinks.into_iter().fold(builder.with_multi_consumer(), add).build();
+                ($handles(producer, topology), crew)
+            }
+        }
+
+        impl<I: Idle> Open for $polled<I> {
+            type Publisher = Waiting<$producer<Message, MultiConsumerBarrier>, I>;
+            type Subscriber = EventPoller<Message, $barrier>;
+
+            fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+                let builder = $build(CAPACITY, Message::default, Strategy::<I>::NEW);
+                let mut builder = builder.with_multi_consumer();
+                let mut pollers = Vec::new();
+                for _ in 0..topology.subscribers {
+                    let (poller, next) = builder.new_event_poller();
+                    pollers.push(poller);
+                    builder = next;
+                }
+                ($handles(builder.build(), topology), pollers)
+            }
+        }
+
+        impl Poll for EventPoller<Message, $barrier> {
+            #[inline]
+            fn poll(&mut self, sink: &mut impl Sink) -> usize {
+                let Ok(mut messages) = self.take(READ as u64) else {
+                    return 0;
+                };
+                (&mut messages).map(|message| sink.take(message)).count()
+            }
+        }
+    };
 }
 
-impl Poll for EventPoller<Message, MultiProducerBarrier> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let Ok(mut messages) = self.take(READ as u64) else {
-            return 0;
-        };
-        (&mut messages).map(|message| sink.take(message)).count()
-    }
-}
+variants!(
+    Single,
+    SinglePolled,
+    SingleProducer,
+    SingleProducerBarrier,
+    build_single_producer,
+    SPBuilder,
+    |producer, _: &Topology| vec![Waiting::new(producer)]
+);
+variants!(
+    Multi,
+    MultiPolled,
+    MultiProducer,
+    MultiProducerBarrier,
+    build_multi_producer,
+    MPBuilder,
+    |producer, topology: &Topology| clones(&producer, topology.publishers)
+);

@@ -2,87 +2,63 @@
 
 use flume::{Receiver, Sender, bounded};
 
-use super::fan_out::{Enqueue, EnqueueAsync, FanOut, Queue};
+use super::{
+    channel::{Blocking, Channel, Sending, Tasks, async_channel, channel},
+    fan_out::{FanOut, Queue},
+};
 use crate::{
     contract::{Poll, Receive, ReceiveAsync},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message, Sink},
 };
+
+/// One by one, between threads.
+type OneByOne = FanOut<Blocking<Flume>>;
+/// One by one, between tasks.
+type OneByOneAsync = FanOut<Tasks<Flume>>;
+/// Drained.
+type AllAtOnce = FanOut<Drained>;
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("flume", "bounded queue per subscriber")
-            .threads::<FanOut<Flume>, FanOut<Flume>>()
-            .polled::<FanOut<Flume>, FanOut<Flume>>()
-            .tasks::<FanOut<Flume>, FanOut<Flume>>(),
+            .threads::<OneByOne, OneByOne>()
+            .polled::<OneByOne, OneByOne>()
+            .tasks::<OneByOneAsync, OneByOneAsync>(),
         Entry::new("flume-drain", "bounded queue per subscriber, drained")
-            .threads::<FanOut<FlumeDrained>, FanOut<FlumeDrained>>()
-            .polled::<FanOut<FlumeDrained>, FanOut<FlumeDrained>>()
-            .tasks::<FanOut<FlumeDrained>, FanOut<FlumeDrained>>(),
+            .threads::<AllAtOnce, AllAtOnce>()
+            .polled::<AllAtOnce, AllAtOnce>()
+            .tasks::<AllAtOnce, AllAtOnce>(),
     ]
 }
 
-/// The queue.
+/// The channel.
 struct Flume;
 
-impl Queue for Flume {
-    type Sender = Sender<Message>;
-    type Receiver = Receiver<Message>;
+channel!(Flume, Sender<Message>, Receiver<Message>, bounded(CAPACITY), Result::ok);
+async_channel!(
+    Flume,
+    Sender<Message>,
+    Receiver<Message>,
+    bounded(CAPACITY),
+    send_async,
+    recv_async
+);
 
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        bounded(CAPACITY)
-    }
-}
-
-impl Enqueue for Sender<Message> {
-    #[inline]
-    fn enqueue(&mut self, message: Message) {
-        self.send(message).expect("receivers outlive senders");
-    }
-}
-
-impl EnqueueAsync for Sender<Message> {
-    #[inline]
-    async fn enqueue(&mut self, message: Message) {
-        self.send_async(message).await.expect("receivers outlive senders");
-    }
-}
-
-impl Receive for Receiver<Message> {
-    #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-impl Poll for Receiver<Message> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        self.try_iter().take(READ).map(|message| sink.take(&message)).count()
-    }
-}
-
-impl ReceiveAsync for Receiver<Message> {
-    #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv_async().await.map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-/// The queue, emptied as a whole.
-struct FlumeDrained;
+/// The channel, emptied as a whole.
+struct Drained;
 
 /// A receiver that drains.
 struct Draining(Receiver<Message>);
 
-impl Queue for FlumeDrained {
-    type Sender = Sender<Message>;
+impl Queue for Drained {
+    type Sender = Sending<Flume>;
     type Receiver = Draining;
 
     fn queue() -> (Self::Sender, Self::Receiver) {
-        let (sender, receiver) = bounded(CAPACITY);
-        (sender, Draining(receiver))
+        let (sender, receiver) = <Flume as Channel>::channel();
+        (Sending(sender), Draining(receiver))
     }
 }
 

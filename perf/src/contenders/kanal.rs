@@ -1,70 +1,59 @@
 //! kanal: a bounded queue for each subscriber; taken out one by one, or drained under one lock.
 
-use kanal::{AsyncReceiver, AsyncSender, Receiver, Sender, bounded, bounded_async};
+use kanal::{AsyncReceiver, AsyncSender, ReceiveError, Receiver, Sender, bounded, bounded_async};
 
-use super::fan_out::{Enqueue, EnqueueAsync, FanOut, Queue};
-use crate::{
-    contract::{Poll, Receive, ReceiveAsync},
-    entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+use super::{
+    channel::{Blocking, Channel, Sending, Tasks, async_channel, channel},
+    fan_out::{FanOut, Queue},
 };
+use crate::{
+    contract::{Poll, Receive},
+    entry::Entry,
+    workload::{CAPACITY, Message, Sink},
+};
+
+/// One by one, between threads.
+type OneByOne = FanOut<Blocking<Kanal>>;
+/// One by one, between tasks.
+type OneByOneAsync = FanOut<Tasks<Kanal>>;
+/// Drained.
+type AllAtOnce = FanOut<Drained>;
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("kanal", "bounded queue per subscriber")
-            .threads::<FanOut<Kanal>, FanOut<Kanal>>()
-            .polled::<FanOut<Kanal>, FanOut<Kanal>>()
-            .tasks::<FanOut<KanalAsync>, FanOut<KanalAsync>>()
+            .threads::<OneByOne, OneByOne>()
+            .polled::<OneByOne, OneByOne>()
+            .tasks::<OneByOneAsync, OneByOneAsync>()
             .default(),
         Entry::new("kanal-drain", "bounded queue per subscriber, drained")
-            .threads::<FanOut<KanalDrained>, FanOut<KanalDrained>>()
-            .polled::<FanOut<KanalDrained>, FanOut<KanalDrained>>(),
+            .threads::<AllAtOnce, AllAtOnce>()
+            .polled::<AllAtOnce, AllAtOnce>(),
     ]
 }
 
-/// The queue, between threads.
+/// The channel.
 struct Kanal;
 
-impl Queue for Kanal {
-    type Sender = Sender<Message>;
-    type Receiver = Receiver<Message>;
+channel!(Kanal, Sender<Message>, Receiver<Message>, bounded(CAPACITY), one);
+async_channel!(
+    Kanal,
+    AsyncSender<Message>,
+    AsyncReceiver<Message>,
+    bounded_async(CAPACITY),
+    send,
+    recv
+);
 
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        bounded(CAPACITY)
-    }
+/// A message, if there was one.
+#[inline]
+fn one(tried: Result<Option<Message>, ReceiveError>) -> Option<Message> {
+    tried.ok().flatten()
 }
 
-impl Enqueue for Sender<Message> {
-    #[inline]
-    fn enqueue(&mut self, message: Message) {
-        self.send(message).expect("receivers outlive senders");
-    }
-}
-
-impl Receive for Receiver<Message> {
-    #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().map(|message| sink.take(&message)).is_ok()
-    }
-}
-
-impl Poll for Receiver<Message> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(Some(message)) = self.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
-    }
-}
-
-/// The queue, emptied as a whole.
-struct KanalDrained;
+/// The channel, emptied as a whole.
+struct Drained;
 
 /// A receiver and the messages it has drained.
 struct Draining {
@@ -74,14 +63,14 @@ struct Draining {
     drained: Vec<Message>,
 }
 
-impl Queue for KanalDrained {
-    type Sender = Sender<Message>;
+impl Queue for Drained {
+    type Sender = Sending<Kanal>;
     type Receiver = Draining;
 
     fn queue() -> (Self::Sender, Self::Receiver) {
-        let (sender, receiver) = bounded(CAPACITY);
+        let (sender, receiver) = <Kanal as Channel>::channel();
         // Twice the places: the messages of blocked senders are drained as well.
-        (sender, Draining { receiver, drained: Vec::with_capacity(2 * CAPACITY) })
+        (Sending(sender), Draining { receiver, drained: Vec::with_capacity(2 * CAPACITY) })
     }
 }
 
@@ -104,31 +93,5 @@ impl Receive for Draining {
         sink.take(&message);
         self.poll(sink);
         true
-    }
-}
-
-/// The queue, between tasks.
-struct KanalAsync;
-
-impl Queue for KanalAsync {
-    type Sender = AsyncSender<Message>;
-    type Receiver = AsyncReceiver<Message>;
-
-    fn queue() -> (Self::Sender, Self::Receiver) {
-        bounded_async(CAPACITY)
-    }
-}
-
-impl EnqueueAsync for AsyncSender<Message> {
-    #[inline]
-    async fn enqueue(&mut self, message: Message) {
-        self.send(message).await.expect("receivers outlive senders");
-    }
-}
-
-impl ReceiveAsync for AsyncReceiver<Message> {
-    #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().await.map(|message| sink.take(&message)).is_ok()
     }
 }

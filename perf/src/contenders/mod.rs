@@ -4,8 +4,10 @@
 mod actix;
 mod actors;
 mod async_broadcast;
+mod broadcast;
 mod broker;
 mod bus;
+mod channel;
 mod crossbeam;
 mod crossfire;
 mod disruptor;
@@ -16,6 +18,7 @@ mod kanal;
 mod photon;
 mod ractor;
 mod reference;
+mod remote;
 mod rtrb;
 mod stentor;
 mod thingbuf;
@@ -34,6 +37,7 @@ pub fn all() -> Vec<Entry> {
         stentor::entries(),
         broker::entries(),
         actors::entries(),
+        remote::entries(),
         reference::entries(),
         tokio_broadcast::entries(),
         tokio_mpsc::entries(),
@@ -86,12 +90,14 @@ mod tests {
     #[test]
     fn the_reference_runs_every_row_that_is_about_a_bus() {
         let reference = find(REFERENCE).expect("it exists");
-        // Only a router can be given handlers, and only a broker has envelopes and requests; actors are another thing.
+        // Only a router can be given handlers, and only a broker has envelopes and requests; actors and servers are
+        // another thing.
         let is_about_a_bus = |row: &&Row| {
             let routed = matches!(row.kind, Kind::RouterAdds | Kind::IdleRouter);
             let enveloped = matches!(row.kind, Kind::Broker | Kind::BrokerAlone);
             let asked = matches!(row.kind, Kind::Request | Kind::RequestThreads);
-            !(routed || enveloped || asked || row.kind.is_about_actors())
+            let is_elsewhere = row.kind.is_about_actors() || row.kind.backend().is_some();
+            !(routed || enveloped || asked || is_elsewhere)
         };
         assert!(ROWS.iter().filter(is_about_a_bus).all(|row| reference.run(row).is_some()));
     }

@@ -7,7 +7,10 @@ use photon_ring::{
     Subscriber, TryRecvError, channel, channel_bounded, channel_mpmc, event_channel,
 };
 
-use super::waiting::{Idle, Spin, Waiting, Yield};
+use super::{
+    channel::take_each,
+    waiting::{Idle, Spin, Waiting, Yield},
+};
 use crate::{
     contract::{Churn, Open, Poll, Publish, Topology},
     entry::Entry,
@@ -166,16 +169,15 @@ fn subscribe(ring: &Subscribable<Message>, topology: &Topology) -> Vec<Subscribe
 impl Poll for Subscriber<Message> {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ {
-            match self.try_recv() {
-                Ok(message) => sink.take(&message),
-                Err(TryRecvError::Lagged { .. }) => continue,
-                Err(TryRecvError::Empty) => break,
+        take_each(sink, || {
+            loop {
+                match self.try_recv() {
+                    Ok(message) => return Some(message),
+                    Err(TryRecvError::Lagged { .. }) => {}
+                    Err(TryRecvError::Empty) => return None,
+                }
             }
-            count += 1;
-        }
-        count
+        })
     }
 }
 

@@ -5,23 +5,22 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::REFERENCE;
-use crate::{
-    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Topology},
-    entry::Entry,
-    workload::{Message, READ, Sink},
+use super::{
+    REFERENCE,
+    broadcast::{Broadcast, Opened, Received},
 };
+use crate::{entry::Entry, workload::Message};
 
 /// Its entry.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new(REFERENCE, "RwLock<Vec<UnboundedSender>>, a clone per subscriber")
-            .threads::<Reference, Reference>()
-            .polled::<Reference, Reference>()
-            .tasks::<Reference, Reference>()
-            .slow::<Reference>()
-            .nobody::<Reference>()
-            .churn::<Reference>()
+            .threads::<Opened<Reference>, Opened<Reference>>()
+            .polled::<Opened<Reference>, Opened<Reference>>()
+            .tasks::<Opened<Reference>, Opened<Reference>>()
+            .slow::<Opened<Reference>>()
+            .nobody::<Opened<Reference>>()
+            .churn::<Opened<Reference>>()
             .default(),
     ]
 }
@@ -35,7 +34,7 @@ struct Reference(Arc<Queues>);
 
 impl Reference {
     /// Adds a queue.
-    fn subscribe(&self) -> UnboundedReceiver<Message> {
+    fn queue(&self) -> UnboundedReceiver<Message> {
         let (sender, receiver) = unbounded_channel();
         self.0.write().expect("not poisoned").push(sender);
         receiver
@@ -52,7 +51,7 @@ impl Reference {
         clippy::clone_on_copy,
         reason = "the design clones; that this message is `Copy` is in its favour"
     )]
-    fn broadcast(&self, message: &Message) {
+    fn publish(&self, message: &Message) {
         for sender in self.0.read().expect("not poisoned").iter() {
             // An error means that the subscriber has gone; its queue is pruned when it
             // unsubscribes.
@@ -61,72 +60,46 @@ impl Reference {
     }
 }
 
-impl Open for Reference {
-    type Publisher = Self;
-    type Subscriber = UnboundedReceiver<Message>;
+impl Broadcast for Reference {
+    type Sender = Self;
+    type Receiver = UnboundedReceiver<Message>;
 
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+    fn channel(receivers: usize) -> (Self, Vec<Self::Receiver>) {
         let bus = Self::default();
-        let subscribers = (0..topology.subscribers).map(|_| bus.subscribe()).collect();
-        (vec![bus; topology.publishers], subscribers)
-    }
-}
-
-impl Churn for Reference {
-    type Handle = Self;
-
-    fn open_for_churn(
-        topology: &Topology,
-    ) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>, Self::Handle) {
-        let (publishers, subscribers) = Self::open(topology);
-        let handle = publishers[0].clone();
-        (publishers, subscribers, handle)
+        let receivers = (0..receivers).map(|_| bus.queue()).collect();
+        (bus, receivers)
     }
 
-    fn churn(handle: &Self::Handle) {
-        drop(handle.subscribe());
-        handle.prune();
+    fn subscribe(sender: &Self) -> Self::Receiver {
+        sender.queue()
     }
-}
 
-impl Publish for Reference {
+    fn tidy(sender: &Self) {
+        sender.prune();
+    }
+
     #[inline]
-    fn publish(&mut self, message: Message) {
-        self.broadcast(&message);
+    fn send(sender: &mut Self, message: Message) {
+        sender.publish(&message);
     }
-}
 
-impl PublishAsync for Reference {
     #[inline]
-    async fn publish(&mut self, message: Message) {
-        self.broadcast(&message);
+    async fn send_async(sender: &mut Self, message: Message) {
+        sender.publish(&message);
     }
-}
 
-impl Receive for UnboundedReceiver<Message> {
     #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.blocking_recv().map(|message| sink.take(&message)).is_some()
+    fn recv(receiver: &mut Self::Receiver) -> Received {
+        receiver.blocking_recv().map_or(Received::End, Received::Message)
     }
-}
 
-impl ReceiveAsync for UnboundedReceiver<Message> {
     #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        self.recv().await.map(|message| sink.take(&message)).is_some()
+    async fn recv_async(receiver: &mut Self::Receiver) -> Received {
+        receiver.recv().await.map_or(Received::End, Received::Message)
     }
-}
 
-impl Poll for UnboundedReceiver<Message> {
     #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
+    fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
+        receiver.try_recv().ok()
     }
 }

@@ -5,110 +5,83 @@ use tokio::sync::broadcast::{
     error::{RecvError, TryRecvError},
 };
 
+use super::broadcast::{Broadcast, Opened, Received};
 use crate::{
-    contract::{Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Topology},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    workload::{CAPACITY, Message},
 };
 
 /// This library's entries.
 pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new("tokio-broadcast", "one ring, lossy")
-            .threads::<Broadcast, Broadcast>()
-            .polled::<Broadcast, Broadcast>()
-            .tasks::<Broadcast, Broadcast>()
-            .slow::<Broadcast>()
-            .nobody::<Broadcast>()
-            .churn::<Broadcast>()
+            .threads::<Opened<Tokio>, Opened<Tokio>>()
+            .polled::<Opened<Tokio>, Opened<Tokio>>()
+            .tasks::<Opened<Tokio>, Opened<Tokio>>()
+            .slow::<Opened<Tokio>>()
+            .nobody::<Opened<Tokio>>()
+            .churn::<Opened<Tokio>>()
             .lossy()
             .default(),
     ]
 }
 
 /// The channel.
-struct Broadcast;
+struct Tokio;
 
-impl Open for Broadcast {
-    type Publisher = Sender<Message>;
-    type Subscriber = Receiver<Message>;
+impl Broadcast for Tokio {
+    type Sender = Sender<Message>;
+    type Receiver = Receiver<Message>;
 
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
+    fn channel(receivers: usize) -> (Self::Sender, Vec<Self::Receiver>) {
         let sender = Sender::new(CAPACITY);
-        let subscribers = (0..topology.subscribers).map(|_| sender.subscribe()).collect();
-        (vec![sender; topology.publishers], subscribers)
-    }
-}
-
-impl Churn for Broadcast {
-    type Handle = Sender<Message>;
-
-    fn open_for_churn(
-        topology: &Topology,
-    ) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>, Self::Handle) {
-        let (publishers, subscribers) = Self::open(topology);
-        let handle = publishers[0].clone();
-        (publishers, subscribers, handle)
+        let receivers = (0..receivers).map(|_| sender.subscribe()).collect();
+        (sender, receivers)
     }
 
-    fn churn(handle: &Self::Handle) {
-        drop(handle.subscribe());
+    fn subscribe(sender: &Self::Sender) -> Self::Receiver {
+        sender.subscribe()
     }
-}
 
-impl Publish for Sender<Message> {
     #[inline]
-    fn publish(&mut self, message: Message) {
+    fn send(sender: &mut Self::Sender, message: Message) {
         // An error means that nobody is listening.
-        let _ = self.send(message);
+        let _ = sender.send(message);
     }
-}
 
-impl PublishAsync for Sender<Message> {
     #[inline]
-    async fn publish(&mut self, message: Message) {
-        // An error means that nobody is listening.
-        let _ = self.send(message);
+    async fn send_async(sender: &mut Self::Sender, message: Message) {
+        Self::send(sender, message);
     }
-}
 
-impl Receive for Receiver<Message> {
     #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        goes_on(self.blocking_recv(), sink)
+    fn recv(receiver: &mut Self::Receiver) -> Received {
+        received(receiver.blocking_recv())
     }
-}
 
-impl ReceiveAsync for Receiver<Message> {
     #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        goes_on(self.recv().await, sink)
+    async fn recv_async(receiver: &mut Self::Receiver) -> Received {
+        received(receiver.recv().await)
     }
-}
 
-impl Poll for Receiver<Message> {
     #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ {
-            match self.try_recv() {
-                Ok(message) => sink.take(&message),
-                Err(TryRecvError::Lagged(_)) => continue,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+    fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
+        loop {
+            match receiver.try_recv() {
+                Ok(message) => return Some(message),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
             }
-            count += 1;
         }
-        count
     }
 }
 
-/// Takes a message in; false when there will be no more. A gap is not the end.
+/// What has come.
 #[inline]
-fn goes_on(received: Result<Message, RecvError>, sink: &mut impl Sink) -> bool {
+fn received(received: Result<Message, RecvError>) -> Received {
     match received {
-        Ok(message) => sink.take(&message),
-        Err(RecvError::Lagged(_)) => {}
-        Err(RecvError::Closed) => return false,
+        Ok(message) => Received::Message(message),
+        Err(RecvError::Lagged(_)) => Received::Gap,
+        Err(RecvError::Closed) => Received::End,
     }
-    true
 }

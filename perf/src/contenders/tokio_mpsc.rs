@@ -5,7 +5,10 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::fan_out::{Enqueue, EnqueueAsync, FanOut, Queue};
+use super::{
+    channel::take_each,
+    fan_out::{Enqueue, EnqueueAsync, FanOut, Queue},
+};
 use crate::{
     contract::{Answer, Ask, Poll, Receive, ReceiveAsync},
     entry::Entry,
@@ -88,14 +91,7 @@ impl ReceiveAsync for Batched {
 impl Poll for Batched {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let mut count = 0;
-        while count < READ
-            && let Ok(message) = self.receiver.try_recv()
-        {
-            sink.take(&message);
-            count += 1;
-        }
-        count
+        take_each(sink, || self.receiver.try_recv().ok())
     }
 }
 

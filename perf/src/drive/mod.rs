@@ -8,6 +8,7 @@ pub mod idle;
 pub mod latency;
 pub mod nobody;
 pub mod poll;
+pub mod remote;
 pub mod request;
 pub mod slow;
 pub mod tasks;

@@ -16,6 +16,8 @@ use crate::{
 
 /// Messages between two looks at the clock.
 pub const STRIDE: u64 = 256;
+/// The same for tasks of which there are many.
+const LEAST_STRIDE: u64 = 16;
 /// The share of a run after which allocations are counted.
 const WARM_UP: f64 = 0.25;
 
@@ -68,6 +70,8 @@ pub struct Progress {
     count: u64,
     /// Messages and allocations when the warm-up was over.
     warm: Option<(u64, u64)>,
+    /// Messages between two looks at the clock.
+    stride: u64,
 }
 
 impl Progress {
@@ -77,7 +81,14 @@ impl Progress {
             Stop::Messages(all) => Stop::Messages(all / publishers as u64),
             seconds => seconds,
         };
-        Self { start: Instant::now(), stop, count: 0, warm: None }
+        Self { start: Instant::now(), stop, count: 0, warm: None, stride: STRIDE }
+    }
+
+    /// The same for tasks that wait for each message: they look at the clock so often that many of them, too, do
+    /// not overrun.
+    pub fn waiting(stop: Stop, tasks: usize) -> Self {
+        let stride = (STRIDE / tasks as u64).max(LEAST_STRIDE);
+        Self { stride, ..Self::new(stop, tasks) }
     }
 
     /// The sequences to publish next; none when it is time to stop.
@@ -90,7 +101,7 @@ impl Progress {
             return None;
         }
         let first = self.count;
-        self.count += STRIDE;
+        self.count += self.stride;
         Some(first..self.count)
     }
 

@@ -89,7 +89,7 @@ impl Elsewhere {
 async fn ask_all<A: Ask>(asker: A, order: &Order) -> Measurement {
     let (stop, count) = (order.stop, order.row.publishers);
     let start = Instant::now();
-    let ask = |id| tokio::spawn(ask(asker.clone(), id, Progress::new(stop, count)));
+    let ask = |id| tokio::spawn(ask(asker.clone(), id, Progress::waiting(stop, count)));
     let asking: Vec<_> = (0..count as u64).map(ask).collect();
     let (mut published, mut times) = (Vec::with_capacity(count), histogram());
     for task in asking {

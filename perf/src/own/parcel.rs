@@ -14,6 +14,19 @@ pub trait Parcel: Clone + Send + Sync + 'static {
     fn give(&self, take: impl FnOnce(&Message));
 }
 
+/// As it is.
+impl Parcel for Message {
+    #[inline(always)]
+    fn pack(message: Message) -> Self {
+        message
+    }
+
+    #[inline(always)]
+    fn give(&self, take: impl FnOnce(&Message)) {
+        take(self);
+    }
+}
+
 /// 16 bytes: the publisher and the sequence in one word, and the time.
 #[derive(Clone, Copy)]
 pub struct Small {
@@ -80,6 +93,7 @@ mod tests {
     #[test]
     fn what_is_checked_comes_out_as_it_went_in() {
         let message = Message::stamped(7, 123, 456);
+        assert_eq!(given(message), message);
         assert_eq!(given(Small::pack(message)), message);
         assert_eq!(given(Words::<4>::pack(message)), message);
         assert_eq!(given(Words::<64>::pack(message)), message);

@@ -2,45 +2,66 @@
 
 use std::marker::PhantomData;
 
-use stentor::{Batch, Bus, Publisher, Router, Subscriber};
+use stentor::{Bus, Publisher, RecvError, Router, Subscriber};
 
 use crate::{
-    contract::{Adds, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology},
+    contract::{
+        Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
+    },
     crew::Crew,
     own::{Setup, parcel::Parcel},
     workload::{Message, READ, Sink},
 };
 
 /// A bus whose subscribers read in place.
-pub struct InPlace<P>(PhantomData<P>);
+pub struct InPlace<P = Message>(PhantomData<P>);
 
 impl<P: Parcel> Open for InPlace<P> {
-    type Publisher = Packing<P>;
-    type Subscriber = Unpacking<P>;
+    type Publisher = Publisher<P>;
+    type Subscriber = Subscriber<P>;
 
     fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
         let bus = bus(topology);
-        let subscribers = (0..topology.subscribers).map(|_| Unpacking(bus.subscribe())).collect();
+        let subscribers = (0..topology.subscribers).map(|_| bus.subscribe()).collect();
         (publishers(&bus, topology), subscribers)
     }
 }
 
 /// A bus as it is set up.
-fn bus<P>(topology: &Topology) -> Bus<P> {
+pub fn bus<P>(topology: &Topology) -> Bus<P> {
     let Setup { capacity, wait } = topology.setup;
     Bus::builder().capacity(capacity).wait(wait.strategy()).build()
 }
 
 /// A publisher's handle for each publisher.
-fn publishers<P>(bus: &Bus<P>, topology: &Topology) -> Vec<Packing<P>> {
-    (0..topology.publishers).map(|_| Packing(bus.publisher())).collect()
+pub fn publishers<P>(bus: &Bus<P>, topology: &Topology) -> Vec<Publisher<P>> {
+    (0..topology.publishers).map(|_| bus.publisher()).collect()
+}
+
+impl<P: Parcel> Churn for InPlace<P> {
+    type Handle = Bus<P>;
+
+    fn open_for_churn(
+        topology: &Topology,
+    ) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>, Self::Handle) {
+        let bus = bus(topology);
+        let subscribers = (0..topology.subscribers).map(|_| bus.subscribe()).collect();
+        (publishers(&bus, topology), subscribers, bus)
+    }
+
+    fn churn(handle: &Self::Handle) {
+        drop(handle.subscribe());
+    }
 }
 
 /// A bus whose subscribers are handlers on one thread of a router.
-pub struct Routed<P>(PhantomData<P>);
+pub struct Routed<P = Message>(PhantomData<P>);
 
 impl<P: Parcel> Routed<P> {
-    fn open<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Packing<P>>, Crew<S>, Router<P>) {
+    fn open<S: Sink>(
+        topology: &Topology,
+        sinks: Vec<S>,
+    ) -> (Vec<Publisher<P>>, Crew<S>, Router<P>) {
         let bus = bus(topology);
         let router = Router::builder(&bus).batch(READ).start().expect("one thread");
         let (crew, sinks) = Crew::expect(sinks);
@@ -52,7 +73,7 @@ impl<P: Parcel> Routed<P> {
 }
 
 impl<P: Parcel> Threads for Routed<P> {
-    type Publisher = Packing<P>;
+    type Publisher = Publisher<P>;
 
     fn start<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
         let (publishers, crew, router) = Self::open(topology, sinks);
@@ -77,60 +98,63 @@ impl<P: Parcel> Adds for Routed<P> {
     }
 }
 
-/// A publisher that packs what it publishes.
-pub struct Packing<P>(Publisher<P>);
-
-/// A subscriber that unpacks what it reads.
-pub struct Unpacking<P>(Subscriber<P>);
-
-impl<P: Parcel> Publish for Packing<P> {
+impl<P: Parcel> Publish for Publisher<P> {
     #[inline]
     fn publish(&mut self, message: Message) {
-        self.0.publish(P::pack(message)).expect("open");
+        Publisher::publish(self, P::pack(message)).expect("open");
     }
 
     #[inline]
     fn publish_batch(&mut self, messages: &[Message]) {
-        self.0.publish_batch(messages.iter().copied().map(P::pack)).expect("open");
+        Publisher::publish_batch(self, messages.iter().copied().map(P::pack)).expect("open");
     }
 }
 
-impl<P: Parcel> PublishAsync for Packing<P> {
+impl<P: Parcel> PublishAsync for Publisher<P> {
     #[inline]
     async fn publish(&mut self, message: Message) {
-        self.0.publish_async(P::pack(message)).await.expect("open");
+        self.publish_async(P::pack(message)).await.expect("open");
     }
 }
 
-impl<P: Parcel> Receive for Unpacking<P> {
+impl<P: Parcel> Receive for Subscriber<P> {
     #[inline]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        // All are lossless: an error is the end.
-        let Ok(batch) = self.0.read(READ) else { return false };
-        give_all(&batch, sink);
+        match self.read(READ) {
+            Ok(batch) => (&batch)
+                .into_iter()
+                .for_each(|parcel: &P| parcel.give(|message| sink.take(message))),
+            Err(error) => return is_gap(&error),
+        }
         true
     }
 }
 
-impl<P: Parcel> ReceiveAsync for Unpacking<P> {
+impl<P: Parcel> ReceiveAsync for Subscriber<P> {
     #[inline]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        let Ok(batch) = self.0.read_async(READ).await else { return false };
-        give_all(&batch, sink);
+        match self.read_async(READ).await {
+            Ok(batch) => (&batch)
+                .into_iter()
+                .for_each(|parcel: &P| parcel.give(|message| sink.take(message))),
+            Err(error) => return is_gap(&error),
+        }
         true
     }
 }
 
-impl<P: Parcel> Poll for Unpacking<P> {
+impl<P: Parcel> Poll for Subscriber<P> {
     #[inline]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let Ok(batch) = self.0.try_read(READ) else { return 0 };
-        give_all(&batch, sink);
+        let Ok(batch) = self.try_read(READ) else {
+            return 0;
+        };
+        (&batch).into_iter().for_each(|parcel: &P| parcel.give(|message| sink.take(message)));
         batch.len()
     }
 }
 
-#[inline]
-fn give_all<P: Parcel>(batch: &Batch<'_, P>, sink: &mut impl Sink) {
-    batch.into_iter().for_each(|parcel| parcel.give(|message| sink.take(message)));
+/// Whether an error is a gap, after which there is more to come.
+pub fn is_gap(error: &RecvError) -> bool {
+    matches!(error, RecvError::Lagged(_))
 }

@@ -16,6 +16,8 @@ pub fn columns(row: &RowResults) -> Vec<Column> {
     let mut columns: Vec<Column> = vec![("contender", |_, contender| Some(contender.name.into()))];
     columns.extend_from_slice(match row.row.figure() {
         _ if row.row.kind.is_about_actors() => actor_columns(row.row.kind),
+        Figure::Rate if row.row.kind.backend().is_some() => REMOTE,
+        Figure::Latency if row.row.kind.backend().is_some() => ASKS,
         Figure::Rate => RATE,
         Figure::Latency => LATENCY,
         Figure::Nanos => NANOS,
@@ -80,7 +82,10 @@ const RATIO: &[Column] = &[
 const TELLS: &[Column] =
     &[rate("M tells/s"), ("allocs/tell", ALLOCATIONS.1), CORES, MAILBOX, BOOKS];
 
-/// Of rows in which an actor is asked by one task.
+/// Of rows in which messages go through a server.
+const REMOTE: &[Column] = &[rate("M msg/s"), ALLOCATIONS, CORES, BOOKS];
+
+/// Of rows in which an actor or a service beyond the process is asked.
 const ASKS: &[Column] = &[P50, P99, P999, EACH, ("allocs/ask", ALLOCATIONS.1), BOOKS];
 
 /// Of rows in which an actor is asked by many tasks.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 
+use crate::broker::LinkedBroker;
 use crate::broker::{BoxError, InMemoryMessageBroker, Message, MessageBroker, MessageStream};
 use crate::envelope::TopicPattern;
 use crate::hook::Hook;
@@ -19,7 +20,6 @@ use crate::remote::bridge::intake::{Intake, Wanted};
 use crate::remote::bridge::patterns::Patterns;
 use crate::remote::bridge::policy::BridgePolicy;
 use crate::remote::bridge::window::Window;
-use crate::remote::linked::LinkedBroker;
 
 /// What is chosen of a [`Bridge`]: see there.
 #[must_use = "a builder does nothing until `start`"]
@@ -105,8 +105,8 @@ impl<M: Message, H: Hook<M>, R: MessageBroker<M>> BridgeBuilder<M, H, R> {
         self
     }
 
-    /// How many messages may be on their way to the remote broker at a time. 256 unless said. (One, if it does not
-    /// tell whether it is connected: see [`MessageBroker::linked`].)
+    /// How many messages may be on their way to the remote broker at a time, where it has to confirm them. 256 unless
+    /// said; never more than keep their order there ([`LinkedBroker::pipeline`](crate::LinkedBroker::pipeline)).
     pub fn in_flight(mut self, messages: usize) -> Self {
         self.in_flight = messages;
         self
@@ -146,6 +146,7 @@ impl<M: Message, H: Hook<M>, R: MessageBroker<M>> BridgeBuilder<M, H, R> {
         let lag = Lag::new(bus.clone(), subscriber.id());
         let Self { local, remote, name, exports, imports, policy, in_flight, .. } = self;
         let state = remote.linked().map(LinkedBroker::state);
+        let in_flight = in_flight.min(remote.linked().map_or(1, LinkedBroker::pipeline));
         let (counts, carried) = (Arc::new(Counts::new(&name)), Arc::new(Carried::default()));
         let (replies, received) = mpsc::unbounded_channel();
         let wanted = Wanted {

@@ -1,6 +1,6 @@
 //! What a bridge says of itself.
 
-use crate::remote::link::ConnectionState;
+use crate::broker::ConnectionState;
 
 /// A bridge at one moment. Numbers that only grow are counted from its start; they are read one after the other
 /// while it goes on.

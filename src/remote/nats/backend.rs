@@ -47,10 +47,10 @@ pub struct Nats<M: Message, H: Hook<M>> {
 }
 
 /// A message as the client takes it.
-struct Outgoing {
-    subject: String,
-    headers: HeaderMap,
-    payload: Bytes,
+pub(crate) struct Outgoing {
+    pub(crate) subject: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
 }
 
 impl<M: Message + Serialize + DeserializeOwned> RemoteBroker<Nats<M, ()>> {
@@ -82,6 +82,11 @@ impl<M: Message, H: Hook<M>> Backend for Nats<M, H> {
         self.log.is_some()
     }
 
+    /// The client takes 2,048 commands before it waits, of which a message is two.
+    fn pipeline(&self) -> usize {
+        if self.flushes || self.log.is_some() { 1_000 } else { 1 }
+    }
+
     fn size(&self, envelope: &MessageEnvelope<M>) -> Result<usize, RemoteError> {
         let Outgoing { subject, headers, payload } = self.outgoing(envelope, false)?;
         Ok(subject.len() + wire::size(&headers) + payload.len())
@@ -94,13 +99,38 @@ impl<M: Message, H: Hook<M>> Backend for Nats<M, H> {
     ) -> Result<Sent, RemoteError> {
         let outgoing = self.outgoing(envelope, request.is_some())?;
         let published = match &self.log {
-            Some(log) => {
-                let Outgoing { subject, headers, payload } = outgoing;
-                log.publish(subject, headers, payload, self.core.config.confirm).await?
+            Some(log) => log.publish(outgoing, self.core.config.confirm).await?,
+            None => {
+                let connection = self.inbox.connection();
+                self.pass_on(outgoing, request).await?;
+                self.flush_if_told(connection).await?
             }
-            None => self.pass_on(outgoing, request).await?,
         };
         Ok(Sent::to_somebody(published))
+    }
+
+    async fn send_all(
+        &self,
+        envelopes: &[Arc<MessageEnvelope<M>>],
+    ) -> Vec<Result<(), RemoteError>> {
+        if let Some(log) = &self.log {
+            let outgoing = envelopes.iter().map(|envelope| self.outgoing(envelope, false));
+            return log.publish_all(outgoing, self.core.config.confirm).await;
+        }
+        let connection = self.inbox.connection();
+        let mut sent = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            sent.push(match self.outgoing(envelope, false) {
+                Ok(outgoing) => self.pass_on(outgoing, None).await,
+                Err(error) => Err(error),
+            });
+        }
+        let (link, limit) = (&self.core.link, self.core.config.confirm);
+        if self.inbox.flush(connection, link, limit).await.is_err() {
+            let lost = || Err(RemoteError::Unconfirmed("the connection was lost".into()));
+            sent.iter_mut().filter(|sent| sent.is_ok()).for_each(|sent| *sent = lost());
+        }
+        sent
     }
 
     async fn flush(&self) -> Result<(), RemoteError> {
@@ -179,8 +209,8 @@ impl<M: Message, H: Hook<M>> Nats<M, H> {
         &self,
         Outgoing { subject, headers, payload }: Outgoing,
         request: Option<CorrelationId>,
-    ) -> Result<Published, RemoteError> {
-        let (core, client, connection) = (&self.core, &self.client, self.inbox.connection());
+    ) -> Result<(), RemoteError> {
+        let client = &self.client;
         let sending = async {
             match request.map(|id| self.inbox.of(id)) {
                 Some(inbox) => {
@@ -190,13 +220,16 @@ impl<M: Message, H: Hook<M>> Nats<M, H> {
             }
         };
         // It waits for room in the client only; dropped, it has sent nothing.
-        let waited = core.config.confirm;
+        let waited = self.core.config.confirm;
         let sent = tokio::time::timeout(waited, sending).await;
-        sent.map_err(|_| RemoteError::Disconnected { waited })?.map_err(unpublishable)?;
+        sent.map_err(|_| RemoteError::Disconnected { waited })?.map_err(unpublishable)
+    }
+
+    async fn flush_if_told(&self, connection: u64) -> Result<Published, RemoteError> {
         if !self.flushes {
             return Ok(Published::Buffered);
         }
-        self.inbox.flush(connection, &core.link, core.config.confirm).await?;
+        self.inbox.flush(connection, &self.core.link, self.core.config.confirm).await?;
         Ok(Published::Flushed)
     }
 }

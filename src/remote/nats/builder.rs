@@ -54,17 +54,18 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
         self.options(|options| options.subscription_capacity(messages))
     }
 
-    /// Logs in with a name and a password.
+    /// Logs in with a name and a password. (The client shows what goes over the wire, this among it, in its log at
+    /// the level `TRACE`, target `async_nats::connection`: leave that off.)
     pub fn user(self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.options(|options| options.user_and_password(user.into(), password.into()))
     }
 
-    /// Logs in with a token.
+    /// Logs in with a token. (See [`user`](Self::user) about the log.)
     pub fn token(self, token: impl Into<String>) -> Self {
         self.options(|options| options.token(token.into()))
     }
 
-    /// Logs in with the seed of an nkey.
+    /// Logs in with the seed of an nkey, which does not leave the process.
     pub fn nkey(self, seed: impl Into<String>) -> Self {
         self.options(|options| options.nkey(seed.into()))
     }

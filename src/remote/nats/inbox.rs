@@ -10,12 +10,13 @@ use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::broker::ConnectionState;
 use crate::broker::Message;
 use crate::envelope::CorrelationId;
 use crate::hook::Hook;
 use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
-use crate::remote::link::{ConnectionState, Link};
+use crate::remote::link::Link;
 use crate::remote::nats::wire;
 
 pub(crate) struct Inbox {
@@ -120,7 +121,7 @@ impl Inbox {
         let lost = || RemoteError::Unconfirmed("the connection was lost".into());
         tokio::select! {
             trip = self.round_trip(limit) => trip?,
-            () = link.lost() => return Err(lost()),
+            () = link.down() => return Err(lost()),
         }
         // The news of a loss may come later than the answer over the next connection.
         if self.connection() == connection { Ok(()) } else { Err(lost()) }

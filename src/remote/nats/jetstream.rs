@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{AckKind, Context, Message as StoredMessage};
-use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::Instant;
 
 use crate::broker::Message;
 use crate::codec::CodecError;
@@ -18,7 +19,7 @@ use crate::hook::Hook;
 use crate::remote::acked::AckedStream;
 use crate::remote::acks::{Acknowledge, acked};
 use crate::remote::error::RemoteError;
-use crate::remote::nats::backend::Nats;
+use crate::remote::nats::backend::{Nats, Outgoing};
 use crate::remote::nats::reader::Reader;
 use crate::remote::nats::settings::JetStream;
 use crate::remote::nats::wire;
@@ -50,20 +51,45 @@ impl Log {
 
     pub(crate) async fn publish(
         &self,
-        subject: String,
-        headers: HeaderMap,
-        payload: Bytes,
+        message: Outgoing,
         limit: Duration,
     ) -> Result<Published, RemoteError> {
-        let publishing = async {
-            let acknowledged = self.context.publish_with_headers(subject, headers, payload).await?;
-            acknowledged.await
-        };
-        let published = tokio::time::timeout(limit, publishing).await;
-        let ack = published
-            .map_err(|_| RemoteError::Unconfirmed("no acknowledgement in time".into()))?
-            .map_err(unpublished)?;
-        Ok(Published::Acked { entry: EntryId::Sequence(ack.sequence), duplicate: ack.duplicate })
+        let deadline = Instant::now() + limit;
+        acknowledged(self.begin(message, deadline).await?, deadline).await
+    }
+
+    /// Publishes one after the other, and only then waits for what becomes of each.
+    pub(crate) async fn publish_all(
+        &self,
+        messages: impl ExactSizeIterator<Item = Result<Outgoing, RemoteError>>,
+        limit: Duration,
+    ) -> Vec<Result<(), RemoteError>> {
+        let (deadline, mut begun) = (Instant::now() + limit, Vec::with_capacity(messages.len()));
+        for message in messages {
+            begun.push(match message {
+                Ok(message) => self.begin(message, deadline).await,
+                Err(error) => Err(error),
+            });
+        }
+        let mut published = Vec::with_capacity(begun.len());
+        for begun in begun {
+            published.push(match begun {
+                Ok(ack) => acknowledged(ack, deadline).await.map(drop),
+                Err(error) => Err(error),
+            });
+        }
+        published
+    }
+
+    /// Hands a message to the client.
+    async fn begin(
+        &self,
+        Outgoing { subject, headers, payload }: Outgoing,
+        deadline: Instant,
+    ) -> Result<PublishAckFuture, RemoteError> {
+        let publishing = self.context.publish_with_headers(subject, headers, payload);
+        let begun = tokio::time::timeout_at(deadline, publishing).await;
+        begun.map_err(|_| unacknowledged())?.map_err(unpublished)
     }
 
     pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
@@ -149,6 +175,16 @@ impl Acknowledge for JetStreamAcks {
     async fn again(&self, ticket: &str) -> Result<(), RemoteError> {
         self.say(ticket, AckKind::Nak(None)).await
     }
+}
+
+async fn acknowledged(ack: PublishAckFuture, deadline: Instant) -> Result<Published, RemoteError> {
+    let ack = tokio::time::timeout_at(deadline, ack.into_future()).await;
+    let ack = ack.map_err(|_| unacknowledged())?.map_err(unpublished)?;
+    Ok(Published::Acked { entry: EntryId::Sequence(ack.sequence), duplicate: ack.duplicate })
+}
+
+fn unacknowledged() -> RemoteError {
+    RemoteError::Unconfirmed("no acknowledgement in time".into())
 }
 
 pub(crate) fn start(from: &ReplayFrom) -> Result<DeliverPolicy, RemoteError> {

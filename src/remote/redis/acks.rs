@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Value, cmd};
+use tokio::sync::Notify;
 
 use crate::remote::acks::Acknowledge;
 use crate::remote::error::RemoteError;
@@ -19,6 +20,8 @@ pub(crate) struct StreamAcks {
     pub(crate) consumer: Arc<str>,
     /// How old a delivery must be to go to another.
     pub(crate) claim_after: Duration,
+    /// There is one to be delivered again.
+    pub(crate) refused: Arc<Notify>,
 }
 
 impl StreamAcks {
@@ -43,6 +46,8 @@ impl Acknowledge for StreamAcks {
         let mut claim = self.command("XCLAIM");
         claim.arg(&*self.consumer).arg(0).arg(ticket);
         claim.arg("IDLE").arg(self.claim_after.as_millis() as u64).arg("JUSTID");
-        self.connection.run::<Value>(&claim).await.map(drop)
+        self.connection.run::<Value>(&claim).await?;
+        self.refused.notify_one();
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redis::streams::StreamRangeReply;
-use redis::{Cmd, cmd};
+use redis::{Cmd, Pipeline, cmd};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -73,6 +73,11 @@ impl<M: Message, H: Hook<M>> Backend for Redis<M, H> {
         self.streams.is_some()
     }
 
+    /// The client takes 50 commands before it waits.
+    fn pipeline(&self) -> usize {
+        48
+    }
+
     fn size(&self, envelope: &MessageEnvelope<M>) -> Result<usize, RemoteError> {
         Ok(self.frame(envelope)?.len())
     }
@@ -82,18 +87,39 @@ impl<M: Message, H: Hook<M>> Backend for Redis<M, H> {
         envelope: &MessageEnvelope<M>,
         request: Option<CorrelationId>,
     ) -> Result<Sent, RemoteError> {
-        let frame = self.frame(envelope)?;
-        let channel =
-            channel::channel(&self.core.config.prefix, &envelope.metadata, request.is_some());
-        let mut publish = cmd("PUBLISH");
-        publish.arg(channel).arg(&frame);
-        let Some(settings) = &self.streams else {
-            let heard: u64 = self.connection.run(&publish).await?;
+        let (first, second) = self.commands(envelope, request.is_some())?;
+        if !self.keeps() {
+            let heard: u64 = self.connection.run(&first).await?;
             return Ok(Sent { published: Published::Flushed, is_heard: heard > 0 });
+        }
+        let id: String = self.connection.run(&first).await?;
+        if let Some(publish) = second {
+            // The message is written down in any case.
+            let _: Result<u64, _> = self.connection.run(&publish).await;
+        }
+        let Some(entry) = streams::entry(&id) else {
+            return Err(RemoteError::Unconfirmed(format!("{id:?} is no entry").into()));
         };
-        let is_reply = envelope.metadata.correlation_id.is_some() && request.is_none();
-        let add = streams::add(self.key(), settings, &frame);
-        self.write_down(add, is_reply.then_some(publish)).await
+        Ok(Sent::to_somebody(Published::Acked { entry, duplicate: false }))
+    }
+
+    async fn send_all(
+        &self,
+        envelopes: &[Arc<MessageEnvelope<M>>],
+    ) -> Vec<Result<(), RemoteError>> {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        let sendable = envelopes.iter().map(|envelope| {
+            let (first, second) = self.commands(envelope, false)?;
+            pipeline.add_command(first);
+            second.map(|second| pipeline.add_command(second).ignore());
+            Ok(())
+        });
+        let mut sendable: Vec<_> = sendable.collect();
+        let answers = self.connection.run_all(&pipeline).await;
+        let sent = sendable.iter_mut().filter(|sendable| sendable.is_ok());
+        sent.zip(answers).for_each(|(sent, answer)| *sent = answer);
+        sendable
     }
 
     async fn flush(&self) -> Result<(), RemoteError> {
@@ -159,17 +185,20 @@ impl<M: Message, H: Hook<M>> Redis<M, H> {
         Ok(frame)
     }
 
-    /// Writes a message down; a reply is published as well, for who waits for it listens there.
-    async fn write_down(&self, add: Cmd, publish: Option<Cmd>) -> Result<Sent, RemoteError> {
-        let id: String = self.connection.run(&add).await?;
-        if let Some(publish) = publish {
-            // The message is written down in any case.
-            let _: Result<u64, _> = self.connection.run(&publish).await;
-        }
-        let Some(entry) = streams::entry(&id) else {
-            return Err(RemoteError::Unconfirmed(format!("{id:?} is no entry").into()));
-        };
-        Ok(Sent::to_somebody(Published::Acked { entry, duplicate: false }))
+    /// What a message is sent by: one command, and one that may fail. A reply that is written down is published
+    /// as well, for who waits for it listens there.
+    fn commands(
+        &self,
+        envelope: &MessageEnvelope<M>,
+        is_request: bool,
+    ) -> Result<(Cmd, Option<Cmd>), RemoteError> {
+        let frame = self.frame(envelope)?;
+        let channel = channel::channel(&self.core.config.prefix, &envelope.metadata, is_request);
+        let mut publish = cmd("PUBLISH");
+        publish.arg(channel).arg(&frame);
+        let Some(settings) = &self.streams else { return Ok((publish, None)) };
+        let is_reply = envelope.metadata.correlation_id.is_some() && !is_request;
+        Ok((streams::add(self.key(), settings, &frame), is_reply.then_some(publish)))
     }
 
     /// The id of the last entry of the stream.

@@ -76,7 +76,7 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<RedisSettings, M, H> {
         let client = self.client()?;
         let Self { codec, config, hooks, settings, .. } = self;
         let core = Arc::new(Core::new(hooks, codec, config)?);
-        let connection = Arc::new(Connection::open(client, core.config.confirm).await?);
+        let connection = Arc::new(Connection::open(client, core.config.confirm, &core.link).await?);
         let interval = core.config.ping_interval;
         core.runtime.spawn(Arc::clone(&connection).keep(Arc::clone(&core), interval));
         Ok(RedisMessageBroker::new(Redis { core, connection, streams: settings.streams }))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, PushInfo, PushKind, Value};
 use tokio::sync::{Notify, oneshot};
@@ -23,8 +24,31 @@ pub(crate) struct Listener<M: Message, H: Hook<M>> {
     client: Client,
     pattern: String,
     take: Take<M>,
-    broken: Arc<Notify>,
+    ear: Arc<Ear>,
     connection: MultiplexedConnection,
+}
+
+/// What hears of one connection.
+struct Ear {
+    /// False once another connection has taken its place: what still comes would be late, or a second time.
+    is_open: Mutex<bool>,
+    /// The connection is of no use any more.
+    broken: Notify,
+}
+
+impl Ear {
+    /// Passes on what is heard, unless it is closed.
+    fn hear(&self, pass_on: impl FnOnce()) {
+        // Held meanwhile, so that nothing is heard once it is closed.
+        let is_open = self.is_open.lock();
+        if *is_open {
+            pass_on();
+        }
+    }
+
+    fn close(&self) {
+        *self.is_open.lock() = false;
+    }
 }
 
 impl<M: Message, H: Hook<M>> Listener<M, H> {
@@ -36,9 +60,8 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
         take: Take<M>,
     ) -> Result<Self, RemoteError> {
         let (core, client) = (Arc::clone(core), client.clone());
-        let broken = Arc::new(Notify::new());
-        let connection = subscribe(&core, &client, &pattern, &take, &broken).await?;
-        Ok(Self { core, client, pattern, take, broken, connection })
+        let (connection, ear) = subscribe(&core, &client, &pattern, &take).await?;
+        Ok(Self { core, client, pattern, take, ear, connection })
     }
 
     /// Listens until `stop`, or until the broker is closed and what was published before has come. Whenever the
@@ -49,7 +72,7 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
         let listening = async {
             loop {
                 tokio::select! {
-                    () = self.broken.notified() => {
+                    () = self.ear.broken.notified() => {
                         core.counts.interruptions.add(1);
                         tracing::warn!(
                             target: "stentor::remote", pattern = self.pattern,
@@ -59,7 +82,7 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
                     }
                     () = tokio::time::sleep(core.config.ping_interval) => {
                         if self.ping().await.is_err() {
-                            self.broken.notify_one();
+                            self.ear.broken.notify_one();
                         }
                     }
                     () = core.link.closed() => break,
@@ -79,12 +102,13 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
     }
 
     async fn again(&mut self) {
+        self.ear.close();
         let mut failed = 0;
         loop {
-            let Self { core, client, pattern, take, broken, .. } = &*self;
-            match subscribe(core, client, pattern, take, broken).await {
-                Ok(connection) => {
-                    self.connection = connection;
+            let Self { core, client, pattern, take, .. } = &*self;
+            match subscribe(core, client, pattern, take).await {
+                Ok((connection, ear)) => {
+                    (self.connection, self.ear) = (connection, ear);
                     return;
                 }
                 Err(_) => {
@@ -96,21 +120,22 @@ impl<M: Message, H: Hook<M>> Listener<M, H> {
     }
 }
 
+/// Subscribes on a connection of its own; what hears of that.
 async fn subscribe<M: Message, H: Hook<M>>(
     core: &Arc<Core<M, H>>,
     client: &Client,
     pattern: &str,
     take: &Take<M>,
-    broken: &Arc<Notify>,
-) -> Result<MultiplexedConnection, RemoteError> {
-    let (told, take, broken) = (Arc::clone(core), Arc::clone(take), Arc::clone(broken));
+) -> Result<(MultiplexedConnection, Arc<Ear>), RemoteError> {
+    let ear = Arc::new(Ear { is_open: Mutex::new(true), broken: Notify::new() });
+    let (told, take, hearing) = (Arc::clone(core), Arc::clone(take), Arc::clone(&ear));
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(core.config.confirm))
         .set_response_timeout(Some(core.config.confirm))
         .set_push_sender(move |push: PushInfo| {
             match push.kind {
-                PushKind::PMessage => receive(&told, &push.data, &take),
-                PushKind::Disconnection => broken.notify_one(),
+                PushKind::PMessage => hearing.hear(|| receive(&told, &push.data, &take)),
+                PushKind::Disconnection => hearing.broken.notify_one(),
                 _ => {}
             }
             Ok::<_, redis::aio::SendError>(())
@@ -118,7 +143,7 @@ async fn subscribe<M: Message, H: Hook<M>>(
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
     let mut connection = connecting.await.map_err(unconnected)?;
     connection.psubscribe(pattern).await.map_err(explain)?;
-    Ok(connection)
+    Ok((connection, ear))
 }
 
 /// A pushed message: the pattern, the channel, the frame.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
 use redis::{Cmd, Value, cmd};
+use tokio::sync::Notify;
 
 use crate::broker::Message;
 use crate::codec::frame::decode_frame;
@@ -27,6 +28,8 @@ pub(crate) struct Reader<M: Message, H: Hook<M>> {
     pub(crate) topic: Option<TopicPattern>,
     pub(crate) group: Option<String>,
     pub(crate) consumer: Arc<str>,
+    /// Something is to be delivered again.
+    pub(crate) refused: Arc<Notify>,
     /// How many entries are read at a time.
     pub(crate) at_once: usize,
     pub(crate) connection: MultiplexedConnection,
@@ -50,6 +53,7 @@ impl<M: Message, H: Hook<M>> Reader<M, H> {
                     claims_at = tokio::time::Instant::now() + self.settings.claim_after / 2;
                     self.claim().await;
                 }
+                () = self.refused.notified() => self.claim().await,
                 entries = &mut reading => {
                     match entries {
                         Ok(entries) => {

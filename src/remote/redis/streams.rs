@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, RedisError, cmd};
+use tokio::sync::Notify;
 
 use crate::broker::Message;
 use crate::envelope::MessageId;
@@ -53,12 +54,14 @@ pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
     let core = &redis.core;
     // A consumer of its own: what it leaves behind is claimed by others.
     let consumer: Arc<str> = MessageId::new().to_string().into();
+    let refused = Arc::new(Notify::new());
     let acks = StreamAcks {
         connection: Arc::clone(&redis.connection),
         key: redis.key().into(),
         group: options.group.as_deref().unwrap_or_default().into(),
         consumer: Arc::clone(&consumer),
         claim_after: settings.claim_after,
+        refused: Arc::clone(&refused),
     };
     let ahead = options.taken_ahead(core.config.buffer);
     let (feed, stream) = acked(core, acks, options.name(), ahead);
@@ -72,8 +75,18 @@ pub(crate) async fn subscribe<M: Message, H: Hook<M>>(
     }
     let RemoteSubscribe { topic, group, .. } = options;
     let (redis, at_once) = (Arc::clone(redis), ahead.min(BATCH));
-    let reader =
-        Reader { redis, settings, topic, group, consumer, at_once, connection, last, feed };
+    let reader = Reader {
+        redis,
+        settings,
+        topic,
+        group,
+        consumer,
+        refused,
+        at_once,
+        connection,
+        last,
+        feed,
+    };
     core.runtime.spawn(reader.run());
     Ok(stream)
 }
@@ -125,9 +138,13 @@ pub(crate) async fn make_group<M: Message, H: Hook<M>>(
 ) -> Result<(), RemoteError> {
     let mut create = cmd("XGROUP");
     create.arg("CREATE").arg(redis.key()).arg(group).arg(behind).arg("MKSTREAM");
-    let created: Result<(), RedisError> = create.query_async(&mut redis.connection.get()).await;
-    match created {
-        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
-        created => created.map_err(|error| redis.connection.failed(error)),
+    match redis.connection.run(&create).await {
+        Err(RemoteError::Refused(error)) if is_there(&*error) => Ok(()),
+        created => created,
     }
+}
+
+fn is_there(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<RedisError>();
+    error.and_then(RedisError::code) == Some("BUSYGROUP")
 }
