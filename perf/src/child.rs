@@ -1,10 +1,10 @@
 //! One measurement in this process: what a child does.
 
+#[cfg(feature = "peers")]
+use crate::{contenders, own::Setup, rows};
 use crate::{
-    contenders,
-    entry::{Order, Run},
+    entry::{Entry, Order, Run},
     measurement::{Job, Measurement, Stop},
-    rows,
 };
 
 /// The length of the rehearsal, as a share of the run.
@@ -21,15 +21,31 @@ pub fn run(job: &str) -> Result<(), String> {
 
 /// Makes one measurement, and prints it. Panics if a message is missing, repeated or out of order.
 pub fn make(job: &Job) -> Result<(), String> {
-    let row = rows::find(&job.row).ok_or_else(|| format!("no row '{}'", job.row))?;
-    let entry = contenders::find(&job.contender)
-        .ok_or_else(|| format!("no contender '{}'", job.contender))?;
-    let run =
-        entry.run(row).ok_or_else(|| format!("'{}' cannot run '{}'", entry.name, row.name))?;
-    let order = Order { row, stop: job.stop, lossless: entry.lossless };
+    let (entry, order) = match &job.own {
+        Some(own) => own.prepare(&job.contender, job.stop)?,
+        None => known(job)?,
+    };
+    let (name, row) = (entry.name, order.row);
+    let run = entry.run(row).ok_or_else(|| format!("'{name}' cannot run '{}'", row.name))?;
     let measurement = measure(run, &order);
     println!("{}", serde_json::to_string(&measurement).map_err(|error| error.to_string())?);
     Ok(())
+}
+
+/// A contender of the harness, and one of its rows.
+#[cfg(feature = "peers")]
+fn known(job: &Job) -> Result<(Entry, Order), String> {
+    let row = rows::find(&job.row).ok_or_else(|| format!("no row '{}'", job.row))?;
+    let entry = contenders::find(&job.contender)
+        .ok_or_else(|| format!("no contender '{}'", job.contender))?;
+    let order = Order { row, stop: job.stop, lossless: entry.lossless, setup: Setup::default() };
+    Ok((entry, order))
+}
+
+/// Without the peers there are none.
+#[cfg(not(feature = "peers"))]
+fn known(job: &Job) -> Result<(Entry, Order), String> {
+    Err(format!("no contender '{}': built without the feature `peers`", job.contender))
 }
 
 /// Measures, after a short rehearsal that touches the code and the allocator's memory.

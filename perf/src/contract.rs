@@ -13,6 +13,8 @@ use tokio::runtime::Builder;
 
 use crate::{
     crew::Crew,
+    entry::Order,
+    own::Setup,
     workload::{Message, Sink},
 };
 
@@ -23,14 +25,19 @@ pub struct Topology {
     pub publishers: usize,
     /// Subscribers.
     pub subscribers: usize,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
     /// Publishers that have not published everything yet.
     active: Arc<AtomicUsize>,
 }
 
 impl Topology {
-    /// A topology whose publishers have all yet to publish.
-    pub fn new(publishers: usize, subscribers: usize) -> Self {
-        Self { publishers, subscribers, active: Arc::new(AtomicUsize::new(publishers)) }
+    /// The topology of a row, whose publishers have all yet to publish.
+    pub fn of(order: &Order) -> Self {
+        let Order { row, setup, .. } = *order;
+        let (publishers, subscribers) = (row.publishers, row.subscribers);
+        let active = Arc::new(AtomicUsize::new(publishers));
+        Self { publishers, subscribers, setup, active }
     }
 
     /// One publisher has published everything.

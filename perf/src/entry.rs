@@ -7,9 +7,13 @@ use crate::{
     },
     drive,
     measurement::{Measurement, Stop},
+    own::Setup,
     remote::{Remote, Served},
     rows::{Kind, Row},
 };
+
+/// The name of the contender that all others are compared with.
+pub const REFERENCE: &str = "reference";
 
 /// Runs one measurement.
 pub type Run = fn(&Order) -> Measurement;
@@ -23,6 +27,8 @@ pub struct Order {
     pub stop: Stop,
     /// Whether every subscriber must receive every message.
     pub lossless: bool,
+    /// What a ring is like, where it is not for the contender to say.
+    pub setup: Setup,
 }
 
 /// One contender.

@@ -1,36 +1,15 @@
 //! The end-to-end performance harness of Stentor: `cargo run --release -p perf`.
 //!
 //! Real publishers and subscribers on this machine, side by side with the reference design and with
-//! other libraries; tables and pictures at the end. Each measurement runs in a process of its own:
-//! the harness calls itself with `--job` and reads a line of JSON.
-
-mod actors;
-mod alloc;
-mod child;
-mod cli;
-mod contenders;
-mod contract;
-mod crew;
-mod drive;
-mod entry;
-mod machine;
-mod measurement;
-mod parent;
-mod plan;
-mod process;
-mod remote;
-mod report;
-mod results;
-mod rows;
-mod stats;
-mod usage;
-mod workload;
+//! other libraries; tables and pictures at the end.
 
 use std::{error::Error, fs, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{cli::Cli, plan::Plan, results::Results};
+use perf::{
+    alloc, child, cli::Cli, measurement::Job, parent, plan::Plan, report, results::Results,
+};
 
 /// Counts every allocation of the process.
 #[global_allocator]
@@ -53,7 +32,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(messages) = cli.soak {
-        child::make(&measurement::Job::soak(messages))?;
+        child::make(&Job::soak(messages))?;
         return Ok(ExitCode::SUCCESS);
     }
     if cli.list {

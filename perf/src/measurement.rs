@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::own::OwnRow;
+
 /// One measurement that a child is to make.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
@@ -13,18 +15,20 @@ pub struct Job {
     pub contender: String,
     /// When publishers stop.
     pub stop: Stop,
+    /// What the row is, if it is not one of the harness; the contender is then how its threads wait.
+    pub own: Option<OwnRow>,
 }
 
 impl Job {
     /// A long run with a router.
     pub fn soak(messages: u64) -> Self {
         let (row, contender) = ("router-1-16".into(), "stentor".into());
-        Self { row, contender, stop: Stop::Messages(messages) }
+        Self { row, contender, stop: Stop::Messages(messages), own: None }
     }
 }
 
 /// When publishers stop.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stop {
     /// After so many seconds.
     Seconds(f64),

@@ -4,7 +4,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     entry::Entry,
-    measurement::Job,
     plan::Plan,
     process,
     results::{Contender, Results, RowResults},
@@ -18,9 +17,9 @@ pub fn run(plan: &Plan) -> Results {
     let others = Others::watch();
     let progress = progress(plan.measurements());
     for round in 0..plan.rounds {
-        for row in &mut results.rows {
+        for (place, row) in results.rows.iter_mut().enumerate() {
             if round < row.row.rounds(plan.rounds) {
-                run_round(plan, row, round, &progress);
+                run_round(plan, place, row, round, &progress);
             }
         }
     }
@@ -30,14 +29,18 @@ pub fn run(plan: &Plan) -> Results {
 }
 
 /// Runs one round of one row: everybody once, each time another one first.
-fn run_round(plan: &Plan, row: &mut RowResults, round: usize, progress: &ProgressBar) {
+fn run_round(
+    plan: &Plan,
+    place: usize,
+    row: &mut RowResults,
+    round: usize,
+    progress: &ProgressBar,
+) {
     let count = row.contenders.len();
-    for place in 0..count {
-        let contender = &mut row.contenders[(place + round) % count];
+    for turn in 0..count {
+        let contender = &mut row.contenders[(turn + round) % count];
         progress.set_message(format!("{} {}", row.row.name, contender.name));
-        let job =
-            Job { row: row.row.name.into(), contender: contender.name.into(), stop: plan.stop };
-        match process::measure(&job) {
+        match process::measure(plan.call, &plan.job(place, contender.name)) {
             Ok(measurement) => contender.rounds.push(Some(measurement)),
             Err(error) => {
                 progress.println(format!("{} {}: {error}", row.row.name, contender.name));

@@ -16,14 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a running child is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Makes one measurement in a process of its own.
+/// Makes one measurement in a process of its own, which is called as `call` says.
 ///
 /// # Errors
 ///
 /// A sentence about what went wrong: the child's own last words, where it had any.
-pub fn measure(job: &Job) -> Result<Measurement, String> {
+pub fn measure(call: &[&str], job: &Job) -> Result<Measurement, String> {
     let text = serde_json::to_string(job).map_err(|error| error.to_string())?;
-    let mut child = spawn(&text).map_err(|error| format!("cannot start a process: {error}"))?;
+    let mut child =
+        spawn(call, &text).map_err(|error| format!("cannot start a process: {error}"))?;
     // A child's output is one line, less than a pipe holds: it can be read after the end.
     let success = wait(&mut child, PATIENCE + expected(job.stop))?;
     let (answer, complaint) = (read(child.stdout.take()), read(child.stderr.take()));
@@ -34,9 +35,10 @@ pub fn measure(job: &Job) -> Result<Measurement, String> {
 }
 
 /// Starts a child.
-fn spawn(job: &str) -> io::Result<Child> {
+fn spawn(call: &[&str], job: &str) -> io::Result<Child> {
     Command::new(env::current_exe()?)
-        .args(["--job", job])
+        .args(call)
+        .arg(job)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -6,6 +6,7 @@ use std::{env, fmt, future::Future, marker::PhantomData, path::Path, sync::Arc};
 use tokio::runtime::Builder;
 
 #[path = "../../tests/servers/mod.rs"]
+#[expect(missing_docs, reason = "it is the tests' own")]
 mod servers;
 
 use crate::{

@@ -1,10 +1,10 @@
 //! What came out, and the figures that reports are made of.
 
 use crate::{
-    contenders::REFERENCE,
-    entry::Entry,
+    entry::{Entry, REFERENCE},
     machine::Machine,
     measurement::{Measurement, Stop},
+    own::Own,
     plan::Plan,
     remote::Backend,
     rows::{Figure, Row},
@@ -25,6 +25,8 @@ pub struct Results {
     pub rounds: usize,
     /// When publishers stopped.
     pub stop: Stop,
+    /// What is the same in all rows, if they are not those of the harness.
+    pub own: Option<Own>,
     /// The cores that other processes kept busy meanwhile, where the system says.
     pub others: Option<f64>,
     /// Row by row.
@@ -64,6 +66,7 @@ impl Results {
             machine: Machine::detect(),
             rounds: plan.rounds,
             stop: plan.stop,
+            own: plan.own.first().map(|row| row.own.clone()),
             others: None,
             rows,
             skipped: plan.skipped.clone(),

@@ -27,10 +27,9 @@ mod tokio_mpsc;
 mod tokio_task;
 mod waiting;
 
-use crate::entry::Entry;
+pub use crate::entry::REFERENCE;
 
-/// The name of the contender that all others are compared with.
-pub const REFERENCE: &str = "reference";
+use crate::entry::Entry;
 
 /// All contenders, in the order in which they are listed.
 pub fn all() -> Vec<Entry> {

@@ -1,6 +1,6 @@
 //! Stentor: what all of this is about.
 
-use stentor::{Bus, Overflow, Publisher, RecvError, Router, Subscriber};
+use stentor::{Overflow, Publisher, Subscriber};
 
 use super::{
     actors, broker,
@@ -8,12 +8,10 @@ use super::{
     remote::{NatsCore, NatsJetStream, Over, RedisLog, RedisPubSub},
 };
 use crate::{
-    contract::{
-        Adds, Churn, Open, Poll, Publish, PublishAsync, Receive, ReceiveAsync, Threads, Topology,
-    },
-    crew::Crew,
+    contract::{Open, Poll, Receive, ReceiveAsync, Topology},
     entry::Entry,
-    workload::{CAPACITY, Message, READ, Sink},
+    own::ring::{InPlace, Routed, bus, is_gap, publishers},
+    workload::{Message, Sink},
 };
 
 /// Its entries.
@@ -45,85 +43,6 @@ pub fn entries() -> Vec<Entry> {
     ]
 }
 
-/// A bus whose subscribers read in place.
-struct InPlace;
-
-impl Open for InPlace {
-    type Publisher = Publisher<Message>;
-    type Subscriber = Subscriber<Message>;
-
-    fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        let bus = Bus::new(CAPACITY);
-        let subscribers = (0..topology.subscribers).map(|_| bus.subscribe()).collect();
-        (publishers(&bus, topology), subscribers)
-    }
-}
-
-/// A publisher's handle for each publisher.
-fn publishers(bus: &Bus<Message>, topology: &Topology) -> Vec<Publisher<Message>> {
-    (0..topology.publishers).map(|_| bus.publisher()).collect()
-}
-
-impl Churn for InPlace {
-    type Handle = Bus<Message>;
-
-    fn open_for_churn(
-        topology: &Topology,
-    ) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>, Self::Handle) {
-        let bus = Bus::new(CAPACITY);
-        let subscribers = (0..topology.subscribers).map(|_| bus.subscribe()).collect();
-        (publishers(&bus, topology), subscribers, bus)
-    }
-
-    fn churn(handle: &Self::Handle) {
-        drop(handle.subscribe());
-    }
-}
-
-/// A bus whose subscribers are handlers on one thread of a router.
-struct Routed;
-
-impl Routed {
-    fn open<S: Sink>(
-        topology: &Topology,
-        sinks: Vec<S>,
-    ) -> (Vec<Publisher<Message>>, Crew<S>, Router<Message>) {
-        let bus = Bus::new(CAPACITY);
-        let router = Router::builder(&bus).batch(READ).start().expect("one thread");
-        let (crew, sinks) = Crew::expect(sinks);
-        for mut sink in sinks {
-            router.handle("sink", move |message| sink.take(message));
-        }
-        (publishers(&bus, topology), crew, router)
-    }
-}
-
-impl Threads for Routed {
-    type Publisher = Publisher<Message>;
-
-    fn start<S: Sink>(topology: &Topology, sinks: Vec<S>) -> (Vec<Self::Publisher>, Crew<S>) {
-        let (publishers, crew, router) = Self::open(topology, sinks);
-        // Its handlers end with the bus; dropped now, it would end them now.
-        std::mem::forget(router);
-        (publishers, crew)
-    }
-}
-
-impl Adds for Routed {
-    type Handle = Router<Message>;
-
-    fn start_for_adds<S: Sink>(
-        topology: &Topology,
-        sinks: Vec<S>,
-    ) -> (Vec<Self::Publisher>, Crew<S>, Self::Handle) {
-        Self::open(topology, sinks)
-    }
-
-    fn add(handle: &Self::Handle) {
-        handle.handle("guest", |_| {}).stop();
-    }
-}
-
 /// A bus with a last subscriber that may lose messages and does not hold the others up.
 struct OneLossy;
 
@@ -132,68 +51,11 @@ impl Open for OneLossy {
     type Subscriber = Subscriber<Message>;
 
     fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        let bus = Bus::new(CAPACITY);
+        let bus = bus(topology);
         let mut subscribers: Vec<_> = (1..topology.subscribers).map(|_| bus.subscribe()).collect();
         subscribers.push(bus.subscriber().overflow(Overflow::DropOldest).subscribe());
         (publishers(&bus, topology), subscribers)
     }
-}
-
-impl Publish for Publisher<Message> {
-    #[inline]
-    fn publish(&mut self, message: Message) {
-        Publisher::publish(self, message).expect("open");
-    }
-
-    #[inline]
-    fn publish_batch(&mut self, messages: &[Message]) {
-        Publisher::publish_batch(self, messages.iter().copied()).expect("open");
-    }
-}
-
-impl PublishAsync for Publisher<Message> {
-    #[inline]
-    async fn publish(&mut self, message: Message) {
-        self.publish_async(message).await.expect("open");
-    }
-}
-
-impl Receive for Subscriber<Message> {
-    #[inline]
-    fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        match self.read(READ) {
-            Ok(batch) => (&batch).into_iter().for_each(|message| sink.take(message)),
-            Err(error) => return is_gap(&error),
-        }
-        true
-    }
-}
-
-impl ReceiveAsync for Subscriber<Message> {
-    #[inline]
-    async fn receive(&mut self, sink: &mut impl Sink) -> bool {
-        match self.read_async(READ).await {
-            Ok(batch) => (&batch).into_iter().for_each(|message| sink.take(message)),
-            Err(error) => return is_gap(&error),
-        }
-        true
-    }
-}
-
-impl Poll for Subscriber<Message> {
-    #[inline]
-    fn poll(&mut self, sink: &mut impl Sink) -> usize {
-        let Ok(batch) = self.try_read(READ) else {
-            return 0;
-        };
-        (&batch).into_iter().for_each(|message| sink.take(message));
-        batch.len()
-    }
-}
-
-/// Whether an error is a gap, after which there is more to come.
-fn is_gap(error: &RecvError) -> bool {
-    matches!(error, RecvError::Lagged(_))
 }
 
 /// The same bus as `C`, whose subscribers take a clone of each message, one by one; in [`OneLossy`]
@@ -216,7 +78,7 @@ impl Open for Recv<InPlace> {
     type Subscriber = Cloning;
 
     fn open(topology: &Topology) -> (Vec<Self::Publisher>, Vec<Self::Subscriber>) {
-        let (publishers, subscribers) = InPlace::open(topology);
+        let (publishers, subscribers) = <InPlace>::open(topology);
         (publishers, subscribers.into_iter().map(Cloning).collect())
     }
 }

@@ -21,7 +21,7 @@ pub fn run<C: Adds>(order: &Order) -> Measurement {
 
 /// One run.
 fn leg<C: Adds>(order: &Order, add: bool) -> Measurement {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let sinks = (0..topology.subscribers).map(|_| Ledger::default()).collect();
     let (publishers, crew, handle) = C::start_for_adds(&topology, sinks);
     let disturber = thread::spawn({

@@ -15,7 +15,7 @@ pub fn run<C>(order: &Order) -> Measurement
 where
     C: Open<Publisher: Publish, Subscriber: Poll>,
 {
-    let topology = Topology::new(1, 1);
+    let topology = Topology::of(order);
     let (mut publishers, mut subscribers) = C::open(&topology);
     let publisher = publishers.pop().expect("a publisher");
     let subscriber = subscribers.pop().expect("a subscriber");

@@ -47,7 +47,7 @@ fn leg<C>(order: &Order, churn: bool) -> Measurement
 where
     C: Churn + Open<Publisher: Publish, Subscriber: Receive>,
 {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let (publishers, subscribers, handle) = C::open_for_churn(&topology);
     let crew =
         Crew::hire(subscribers, (0..topology.subscribers).map(|_| Ledger::default()).collect());

@@ -21,7 +21,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// Blocked threads, or a router's.
 pub fn threads<C: Threads>(order: &Order) -> Measurement {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let (publishers, crew) = C::start(&topology, ledgers(order.row.subscribers));
     let measurement = listen_to_silence();
     topology.publisher_done();
@@ -35,7 +35,7 @@ pub fn tasks<C>(order: &Order) -> Measurement
 where
     C: Open<Publisher: PublishAsync, Subscriber: ReceiveAsync>,
 {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let runtime = runtime();
     let (publishers, subscribers) = C::open(&topology);
     let receiving = {

@@ -32,7 +32,7 @@ pub fn polling<C>(order: &Order) -> Measurement
 where
     C: Open<Publisher: Publish, Subscriber: Poll>,
 {
-    let topology = Topology::new(1, 1);
+    let topology = Topology::of(order);
     let schedule = schedule(order);
     let (mut publishers, subscribers) = C::open(&topology);
     let pairs =
@@ -50,7 +50,7 @@ where
 
 /// To a thread that blocks.
 pub fn blocking<C: Threads>(order: &Order) -> Measurement {
-    let topology = Topology::new(1, 1);
+    let topology = Topology::of(order);
     let schedule = schedule(order);
     let (mut publishers, crew) = C::start(&topology, vec![Stopwatch::new(schedule.warm())]);
     let meter = Meter::start();
@@ -66,7 +66,7 @@ where
     C: Open<Publisher: PublishAsync, Subscriber: ReceiveAsync>,
 {
     runtime().block_on(async {
-        let topology = Topology::new(1, 1);
+        let topology = Topology::of(order);
         let (mut publishers, subscribers) = C::open(&topology);
         let schedule = schedule(order);
         let receiving = spawn_all(subscribers, vec![Stopwatch::new(schedule.warm())]);

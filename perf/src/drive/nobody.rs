@@ -9,7 +9,7 @@ use crate::{
 
 /// Runs the row.
 pub fn run<C: Open<Publisher: Publish>>(order: &Order) -> Measurement {
-    let topology = Topology::new(order.row.publishers, 0);
+    let topology = Topology::of(order);
     // The subscribers, though none, live until the end.
     let (publishers, _subscribers) = C::open(&topology);
     let start = std::time::Instant::now();

@@ -22,7 +22,7 @@ pub fn run<C>(order: &Order) -> Measurement
 where
     C: Open<Publisher: Publish, Subscriber: Poll>,
 {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let (publishers, subscribers) = C::open(&topology);
     let pairs = subscribers.into_iter().map(|subscriber| (subscriber, Ledger::default())).collect();
     let poller = thread::spawn({

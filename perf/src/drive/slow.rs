@@ -52,7 +52,7 @@ fn keep_busy(time: Duration) {
 
 /// Runs the row. The last subscriber is the slow one; the figures are those of the others.
 pub fn run<C: Threads>(order: &Order) -> Measurement {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let (publishers, crew) = C::start(&topology, workers(topology.subscribers));
     let (meter, published) = publish_all(publishers, &topology, order.stop, order.row.batch);
     let mut sinks = crew.join();

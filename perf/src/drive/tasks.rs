@@ -27,7 +27,7 @@ async fn run_on_runtime<C>(order: &Order) -> Measurement
 where
     C: Open<Publisher: PublishAsync, Subscriber: ReceiveAsync>,
 {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let (publishers, subscribers) = C::open(&topology);
     let sinks = (0..topology.subscribers).map(|_| Ledger::default()).collect();
     let receiving = spawn_all(subscribers, sinks);

@@ -13,7 +13,7 @@ use crate::{
 
 /// Runs the row.
 pub fn run<C: Threads>(order: &Order) -> Measurement {
-    let topology = Topology::new(order.row.publishers, order.row.subscribers);
+    let topology = Topology::of(order);
     let sinks = (0..topology.subscribers).map(|_| Ledger::default()).collect();
     let (publishers, crew) = C::start(&topology, sinks);
     let (meter, published) = publish_all(publishers, &topology, order.stop, order.row.batch);

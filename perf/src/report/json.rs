@@ -11,6 +11,7 @@ pub fn render(results: &Results) -> String {
         "machine": results.machine,
         "rounds": results.rounds,
         "stop": results.stop,
+        "own": results.own,
         "warnings": results.warnings(),
         "rows": rows,
     });
@@ -24,6 +25,7 @@ fn row(row: &RowResults) -> Value {
     json!({
         "name": row.row.name,
         "title": row.row.title,
+        "figure": row.row.figure(),
         "publishers": row.row.publishers,
         "subscribers": row.row.subscribers,
         "batch": row.row.batch,

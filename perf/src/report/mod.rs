@@ -3,13 +3,14 @@
 pub mod chart;
 pub mod csv;
 pub mod json;
+#[cfg(feature = "peers")]
 pub mod listing;
 pub mod markdown;
+pub mod number;
 pub mod table;
 pub mod terminal;
 
 mod columns;
-mod number;
 
 use crate::{
     results::Results,
@@ -23,16 +24,23 @@ pub fn head(results: &Results) -> Vec<(&'static str, String)> {
         ("machine", format!("{}, {} cores, {}", machine.cpu, machine.cores, machine.os)),
         ("compiler", machine.rustc.clone()),
         ("commit", machine.commit.clone()),
-        ("workload", workload()),
+        ("workload", workload(results)),
         ("method", method(results)),
     ]
 }
 
 /// What is sent.
-fn workload() -> String {
-    let bytes = size_of::<Message>();
-    let queues = format!("rings and queues of {CAPACITY}");
+fn workload(results: &Results) -> String {
+    let (bytes, queues) = match &results.own {
+        Some(own) => (own.size, format!("rings of {}{}", own.capacity, cores(&own.cores))),
+        None => (size_of::<Message>(), format!("rings and queues of {CAPACITY}")),
+    };
     format!("{bytes}-byte messages, {queues}, unbatched unless said (then {BATCH} at once)")
+}
+
+/// Where it ran, if not on all cores.
+fn cores(cores: &[usize]) -> String {
+    if cores.is_empty() { String::new() } else { format!(", on cores {cores:?} alone") }
 }
 
 /// How it is measured.

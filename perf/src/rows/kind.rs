@@ -1,5 +1,7 @@
 //! How rows are measured, and what their results are ranked by.
 
+use serde::{Deserialize, Serialize};
+
 use crate::remote::Backend;
 
 /// How a row is measured.
@@ -134,7 +136,8 @@ impl Kind {
 }
 
 /// What the results of a row are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// Messages per second; more is better.
     Rate,
