@@ -308,3 +308,48 @@ fn appenders_share_the_way_to_disk() {
     found.sort_unstable();
     assert_eq!(found, (0..400).collect::<Vec<_>>());
 }
+
+#[test]
+fn dead_letters_of_a_broker_are_journalled_and_requeued_once() {
+    let dir = Dir::new();
+    let journal = dir.open(small()).unwrap();
+    let lossy = broker(16);
+    let letters = journal.keep_dead_letters(&lossy).unwrap();
+    for n in 0..100 {
+        lossy.report_dead_letter(MessageEnvelope::new(n), DeadLetterReason::MailboxFull);
+    }
+    drop(lossy);
+    letters.join();
+    assert!(all(&journal).is_empty());
+    let again = broker(256);
+    let mut stream = again.subscribe_blocking().unwrap();
+    let requeue = || futures_executor::block_on(journal.requeue(&again, ReplayQuery::new()));
+    assert_eq!(requeue().unwrap(), 100);
+    assert_eq!(requeue().unwrap(), 0);
+    for n in 0..100 {
+        assert_eq!(stream.try_recv().unwrap().message, n);
+    }
+    assert!(stream.try_recv().is_err());
+}
+
+#[test]
+fn what_a_router_and_a_bus_subscriber_see_is_journalled_before() {
+    let dir = Dir::new();
+    let journal = dir.open(small()).unwrap();
+    let broker = broker(64);
+    let stage = journal.stage(&broker).start().unwrap();
+    let router = stentor::Router::builder(broker.bus()).start().unwrap();
+    let seen = journal.clone();
+    let handler = router.handler("handler").after(&[&stage]);
+    let handler = handler.handle(move |envelope: &MessageEnvelope<u64>| {
+        assert!(seen.stats().durable > envelope.message);
+    });
+    let mut subscriber = broker.bus().subscriber().after(&[&stage, &handler]).subscribe();
+    for n in 0..500 {
+        broker.publish_blocking(MessageEnvelope::new(n)).unwrap();
+    }
+    for n in 0..500 {
+        assert_eq!(subscriber.recv().unwrap().message, n);
+    }
+    assert_eq!(handler.stats().messages, 500);
+}

@@ -11,7 +11,7 @@ pub(crate) const BUCKETS: usize = 24;
 const FIRST_BITS: u32 = 7;
 
 /// One in so many messages is timed: to look at the clock twice takes as long as to handle a small one.
-const TIMED: u64 = 16;
+const TIMED: u64 = 64;
 
 /// Counts of one tenant. Only its task writes them.
 #[derive(Default)]

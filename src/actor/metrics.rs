@@ -55,7 +55,7 @@ pub struct ActorMetrics {
     pub oldest: Option<Duration>,
 }
 
-/// How long messages were handled: a histogram of the first message that the actor handled, and of one in 16 from
+/// How long messages were handled: a histogram of the first message that the actor handled, and of one in 64 from
 /// then on. (The clock is slower than many a handler.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandlingTime(pub(crate) [u32; BUCKETS]);

@@ -8,7 +8,7 @@
 //! | `registry`, `slab`, `mailbox`, `sender` | addresses, and the mailboxes they lead to |
 //! | `gate` | sends against shutdown |
 //! | `shard`, `routing` | from the broker to the mailboxes |
-//! | `tenant`, `run`, `supervision`, `timer`, `pinned` | an actor's life |
+//! | `tenant`, `run`, `pooled`, `supervision`, `timer`, `pinned` | an actor's life |
 //! | `shared`, `system`, `shutdown` | the system itself |
 //! | `probe` | the test kit |
 //! | `error`, `event`, `meter`, `metrics`, `report` | what people get to see of it |
@@ -28,6 +28,7 @@ mod metrics;
 pub mod model;
 mod options;
 mod pinned;
+mod pooled;
 #[cfg(feature = "testing")]
 mod probe;
 mod registry;

@@ -11,13 +11,13 @@ use std::time::Instant;
 use crate::actor::actor::{Actor, ActorPanic};
 use crate::actor::event::ActorEventKind;
 use crate::actor::mailbox::{Control, Taken};
-use crate::actor::options::Supervision;
+use crate::actor::pooled::Block;
 use crate::actor::registry::Cell;
 use crate::actor::report::StopCause;
 use crate::actor::supervision::{Supervisor, Verdict};
 use crate::actor::tenant::Tenant;
 use crate::broker::{DeadLetterReason, Message, MessageBroker};
-use crate::envelope::{ActorAddress, MessageEnvelope};
+use crate::envelope::ActorAddress;
 
 /// A panic, and the child it came from.
 struct Fault {
@@ -45,47 +45,53 @@ fn poll_caught<T>(
     polled.map_or_else(|payload| Poll::Ready(Err(payload.into())), |polled| polled.map(Ok))
 }
 
-/// Runs an actor to its end. `make` gives the first and, if it is restarted, the next ones.
-pub(crate) async fn run<A, M, B>(
+/// Runs an actor to its end. `make` gives the first and, if it is restarted, the next ones. (Async functions keep
+/// their arguments twice: idle actors would be larger.)
+#[expect(clippy::manual_async_fn, reason = "see above")]
+pub(crate) fn run<A, M, B>(
     mut tenant: Tenant<M, B>,
     mut make: impl FnMut() -> Option<A> + Send,
-    rule: Supervision,
+    mut supervisor: Supervisor,
     keep_mailbox: bool,
-) where
+) -> impl Future<Output = ()> + Send
+where
     A: Actor<M, B>,
     M: Message,
     B: MessageBroker<M>,
 {
-    tenant.tell(ActorEventKind::Started);
-    let mut supervisor = Supervisor::new(rule);
-    loop {
-        let fault = match live(&mut tenant, &mut make).await {
-            Ok(cause) => {
-                tenant.cause = cause;
-                return;
-            }
-            Err(fault) => fault,
-        };
-        let since = Instant::now();
-        match supervisor.judge() {
-            // One that is to end anyway is not restarted.
-            Verdict::RestartAfter(wait) if !tenant.ctx.is_stopping => {
-                if !keep_mailbox {
-                    tenant.bury_all(&DeadLetterReason::Panicked);
+    async move {
+        let tenant = &mut tenant;
+        tenant.tell(ActorEventKind::Started);
+        loop {
+            let fault = match live(tenant, &mut make).await {
+                Ok(cause) => {
+                    tenant.cause = cause;
+                    return;
                 }
-                if !tenant.pause(wait).await {
-                    tenant.cause = StopCause::Stopped;
+                Err(fault) => fault,
+            };
+            let since = Instant::now();
+            match supervisor.judge() {
+                // One that is to end anyway is not restarted.
+                Verdict::RestartAfter(wait) if !tenant.ctx.is_stopping => {
+                    if !keep_mailbox {
+                        tenant.bury_all(&DeadLetterReason::Panicked);
+                    }
+                    // Apart: few actors are ever restarted.
+                    if !Box::pin(tenant.pause(wait)).await {
+                        tenant.cause = StopCause::Stopped;
+                        return;
+                    }
+                }
+                verdict => {
+                    tenant.cause = StopCause::Panicked;
+                    tenant.escalates = (verdict == Verdict::Escalate).then_some(fault.message);
                     return;
                 }
             }
-            verdict => {
-                tenant.cause = StopCause::Panicked;
-                tenant.escalates = (verdict == Verdict::Escalate).then_some(fault.message);
-                return;
-            }
+            let restarts = tenant.cell().map_or(0, |cell| cell.meter.restarted());
+            tenant.tell(ActorEventKind::Restarted { restarts, after: since.elapsed() });
         }
-        let restarts = tenant.cell().map_or(0, |cell| cell.meter.restarted());
-        tenant.tell(ActorEventKind::Restarted { restarts, after: since.elapsed() });
     }
 }
 
@@ -99,13 +105,17 @@ where
     M: Message,
     B: MessageBroker<M>,
 {
-    match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
-        Ok(Some(actor)) => serve_and_mourn(actor, tenant).await,
-        Ok(None) => Ok(StopCause::Panicked),
+    let made = match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
+        Ok(None) => Err(Ok(StopCause::Panicked)),
+        Ok(Some(actor)) => Ok(serve_and_mourn(actor, tenant)),
         Err(fault) => {
             note(tenant, &fault);
-            Err(fault)
+            Err(Err(fault))
         }
+    };
+    match made {
+        Ok(living) => living.await,
+        Err(ended) => ended,
     }
 }
 
@@ -116,37 +126,40 @@ fn note<M: Message, B: MessageBroker<M>>(tenant: &mut Tenant<M, B>, fault: &Faul
     ActorPanic { message: fault.message.clone(), panics, child: fault.child }
 }
 
-async fn serve_and_mourn<A, M, B>(
+#[expect(clippy::manual_async_fn, reason = "as in `run`")]
+fn serve_and_mourn<A, M, B>(
     mut actor: A,
     tenant: &mut Tenant<M, B>,
-) -> Result<StopCause, Fault>
+) -> impl Future<Output = Result<StopCause, Fault>> + Send
 where
     A: Actor<M, B>,
     M: Message,
     B: MessageBroker<M>,
 {
-    // Whatever panics meanwhile: the actor, or the messages' `Clone` and `Drop`.
-    let ended = {
-        let mut serving = pin!(serve(&mut actor, tenant));
-        poll_fn(|cx| poll_caught(serving.as_mut(), cx)).await.and_then(|ended| ended)
-    };
-    if let Err(fault) = &ended {
-        if std::mem::take(&mut tenant.is_handling) {
-            tenant.bury_first(DeadLetterReason::Panicked);
+    async move {
+        // Whatever panics meanwhile: the actor, or the messages' `Clone` and `Drop`.
+        let ended = {
+            let mut serving = pin!(serve(&mut actor, tenant));
+            poll_fn(|cx| poll_caught(serving.as_mut(), cx)).await.and_then(|ended| ended)
+        };
+        if let Err(fault) = &ended {
+            if std::mem::take(&mut tenant.is_handling) {
+                tenant.bury_first(DeadLetterReason::Panicked);
+            }
+            let panic = note(tenant, fault);
+            // A panic about a panic is one too many.
+            let mut mourning = pin!(async { actor.on_panic(&panic, &mut tenant.ctx).await });
+            let _ = poll_fn(|cx| poll_caught(mourning.as_mut(), cx)).await;
         }
-        let panic = note(tenant, fault);
-        // A panic about a panic is one too many.
-        let mut mourning = pin!(async { actor.on_panic(&panic, &mut tenant.ctx).await });
-        let _ = poll_fn(|cx| poll_caught(mourning.as_mut(), cx)).await;
-    }
-    // Its `Drop` is user code, too.
-    match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-        Err(payload) if ended.is_ok() => {
-            let fault = payload.into();
-            note(tenant, &fault);
-            Err(fault)
+        // Its `Drop` is user code, too.
+        match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
+            Err(payload) if ended.is_ok() => {
+                let fault = payload.into();
+                note(tenant, &fault);
+                Err(fault)
+            }
+            _ => ended,
         }
-        _ => ended,
     }
 }
 
@@ -158,14 +171,22 @@ where
 {
     actor.on_start(&mut tenant.ctx).await;
     let shared = Arc::clone(tenant.shared());
-    let mut budget = shared.config.budget;
+    let (mut budget, mut block) = (shared.config.budget, Block::default());
     // Where it lives does not change.
     let Ok(cell) = shared.registry.cell(tenant.ctx.address) else { return Ok(StopCause::Drained) };
     let cause = loop {
         if tenant.ctx.is_stopping {
             break StopCause::Stopped;
         }
-        match poll_fn(|cx| cell.mailbox.poll_take(&mut tenant.hand, cx)).await {
+        let taken = poll_fn(|cx| {
+            let taken = cell.mailbox.poll_take(&mut tenant.hand, cx);
+            if taken.is_pending() {
+                // An idle actor needs none.
+                block.give_back();
+            }
+            taken
+        });
+        match taken.await {
             Taken::Messages => {}
             Taken::Drained => break StopCause::Drained,
             Taken::Control(Control::Stop) => break StopCause::Stopped,
@@ -178,9 +199,11 @@ where
             }
         }
         // What is in hand, until there is something else to do.
-        while let Some(envelope) = next(tenant, cell) {
+        while has_next(tenant, cell) {
             let since = cell.meter.is_to_be_timed().then(Instant::now);
-            actor.handle(envelope, &mut tenant.ctx).await;
+            // One stays there until it has been handled, should the actor panic or its task be dropped.
+            tenant.is_handling = true;
+            block.hold(|| actor.handle(tenant.hand[0].clone(), &mut tenant.ctx)).await;
             tenant.is_handling = false;
             let handled = tenant.hand.pop_front();
             cell.meter.handled(since);
@@ -201,21 +224,15 @@ where
     Ok(cause)
 }
 
-/// The next message in hand, to be handled. One stays there until it has been, should the actor panic or its task
-/// be dropped.
+/// Whether there is a message in hand to be handled. Those that have expired are not.
 #[inline]
-fn next<M, B>(tenant: &mut Tenant<M, B>, cell: &Cell<M>) -> Option<MessageEnvelope<M>>
-where
-    M: Message,
-    B: MessageBroker<M>,
-{
-    loop {
-        let next = tenant.hand.front()?;
+fn has_next<M: Message, B: MessageBroker<M>>(tenant: &mut Tenant<M, B>, cell: &Cell<M>) -> bool {
+    while let Some(next) = tenant.hand.front() {
         cell.mailbox.begin(tenant.hand.len() - 1);
         if !next.metadata.is_expired() {
-            tenant.is_handling = true;
-            return Some(next.clone());
+            return true;
         }
         tenant.bury_first(DeadLetterReason::Expired);
     }
+    false
 }

@@ -104,6 +104,7 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
 
     /// Sends a message from within the system. One future rather than several within each other, which would move
     /// the message from one to the next.
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
     #[inline(always)]
     pub(crate) fn send(
         &self,
@@ -124,6 +125,7 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
     }
 
     /// Publishes a message from within the system.
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
     #[inline(always)]
     pub(crate) fn publish(
         &self,
@@ -147,6 +149,7 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
         SendError::NotRunning { envelope, state: self.state() }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
     #[inline(always)]
     pub(crate) fn reply(
         &self,
@@ -173,6 +176,7 @@ impl<M: Message, B: MessageBroker<M>> Shared<M, B> {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "it would keep its arguments twice")]
     #[inline(always)]
     pub(crate) fn request<R>(
         &self,

@@ -21,6 +21,7 @@ use crate::actor::routing::Routing;
 use crate::actor::run::run;
 use crate::actor::shared::Shared;
 use crate::actor::shutdown::Owner;
+use crate::actor::supervision::Supervisor;
 use crate::actor::tenant::Tenant;
 use crate::broker::{DeadLetter, DeadLetters, Message, MessageBroker, MessageStream};
 use crate::bus::Subscriber;
@@ -328,7 +329,7 @@ where
     if let Some(parent) = parent {
         shared.registry.life(parent, |life| life.children.push(address));
     }
-    let task = runtime.spawn(run(tenant, make, supervision, keep_mailbox));
+    let task = runtime.spawn(run(tenant, make, Supervisor::new(supervision), keep_mailbox));
     shared.registry.life(address, |life| life.task = Some(task.abort_handle()));
     if shared.state() == SystemState::Stopped {
         // The last handle was dropped meanwhile, and may not have found this actor.

@@ -1,5 +1,9 @@
 //! A request from its publishing to its end.
+//!
+//! Whoever replies often does so as soon as it is let: so a task first lets the others run once (it wakes itself),
+//! and only then leaves its waker with the request and its deadline with the timer.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -7,17 +11,20 @@ use std::time::Duration;
 use crate::broker::broker::Message;
 use crate::broker::config::Timer;
 use crate::broker::dead_letter::{DeadLetterReason, Rejection};
+use crate::broker::epoch::NEVER;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
-use crate::broker::pending::{Caller, Heard, NoPlace};
-use crate::broker::services::Services;
+use crate::broker::pending::{Caller, Ended, NoPlace};
+use crate::broker::services::{Refusal, Services};
+use crate::broker::slot::hand_reply;
 use crate::bus::{PublishError, PublishTimeoutError, RoomWait};
 use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
+use crate::ring::sequencer::Blocked;
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
 
-/// How a request ended.
+/// What a request has ended with.
 pub(crate) enum Answer<M> {
     Reply(MessageEnvelope<M>),
     /// Nobody will handle the request.
@@ -27,69 +34,6 @@ pub(crate) enum Answer<M> {
     #[cfg(feature = "remote")]
     Nobody,
     Closed,
-}
-
-impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
-    /// Publishes a request and waits, as a task, for its end.
-    pub(crate) async fn ask(
-        &self,
-        request: &MessageEnvelope<M>,
-        timeout: Duration,
-    ) -> Result<Answer<M>, BrokerError<M>> {
-        let mut asking = Asking::begin(self, request, timeout)?;
-        match self.services().config.timer {
-            Timer::Thread => {
-                let deadline = asking.deadline;
-                let mut watch = Watch { deadline, is_set: timeout.is_zero() };
-                let mut overdue = |_: &mut Context<'_>| watch.is_over(self.services());
-                poll_fn(|cx| asking.poll_answer(cx, &mut overdue)).await
-            }
-            #[cfg(feature = "tokio")]
-            Timer::Tokio => {
-                let mut sleep = std::pin::pin!(tokio::time::sleep(timeout));
-                let mut overdue = |cx: &mut Context<'_>| sleep.as_mut().poll(cx).is_ready();
-                poll_fn(|cx| asking.poll_answer(cx, &mut overdue)).await
-            }
-        }
-    }
-
-    /// Publishes a request and waits, as a thread, for its end.
-    pub(crate) fn ask_blocking(
-        &self,
-        request: &MessageEnvelope<M>,
-        timeout: Duration,
-    ) -> Result<Answer<M>, BrokerError<M>> {
-        let mut asking = Asking::begin(self, request, timeout)?;
-        let Some(envelope) = asking.envelope.take() else { return Ok(Answer::Closed) };
-        match self.publisher().publish_timeout(envelope, timeout) {
-            Ok(()) => self.services().published(&asking.header, None),
-            Err(PublishTimeoutError::Closed(envelope)) => return Err(asking.closed(envelope)),
-            Err(PublishTimeoutError::Timeout(envelope)) => {
-                asking.envelope = Some(envelope);
-                return Ok(asking.timed_out());
-            }
-        }
-        let deadline = asking.deadline;
-        let heard = poll_fn(|cx| match asking.poll_heard(cx) {
-            Some(heard) => Poll::Ready(heard),
-            None => Poll::Pending,
-        });
-        match block_on(heard, &self.services().config.wait, deadline) {
-            Some(heard) => Ok(asking.heard(heard)),
-            None => Ok(asking.timed_out()),
-        }
-    }
-
-    #[cold]
-    fn no_place(&self, envelope: MessageEnvelope<M>, no_place: NoPlace) -> BrokerError<M> {
-        match no_place {
-            NoPlace::Duplicate => BrokerError::DuplicateCorrelationId(envelope),
-            NoPlace::Full => {
-                let limit = self.services().config.pending_requests;
-                BrokerError::TooManyRequests { envelope, limit }
-            }
-        }
-    }
 }
 
 /// Watches the clock for a task.
@@ -113,119 +57,272 @@ impl Watch {
 }
 
 /// A request whose caller waits. Its hooks are told how it ends, also if this is dropped.
-struct Asking<'a, M: Message, H: Hook<M>> {
+pub(crate) struct Asking<'a, M: Message, H: Hook<M>> {
     broker: &'a InMemoryMessageBroker<M, H>,
     /// Its place, until it has ended.
     caller: Option<Caller<'a, M>>,
-    /// The request, until it is published.
+    /// The request, while there is no room to publish it.
     envelope: Option<MessageEnvelope<M>>,
     wait: RoomWait,
-    header: MessageHeader,
-    started: Instant,
-    deadline: Option<Instant>,
+    /// See `Epoch`.
+    deadline: u64,
+    /// What hooks that want to know of outcomes are told: the request, and when it began.
+    told: Option<(MessageHeader, Instant)>,
 }
 
 impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
-    /// Makes room for a request, gives it a correlation id if it has none, and lets the hooks see it.
     #[inline(always)]
-    fn begin(
-        broker: &'a InMemoryMessageBroker<M, H>,
-        request: &MessageEnvelope<M>,
-        timeout: Duration,
-    ) -> Result<Self, BrokerError<M>> {
-        let (services, started) = (broker.services(), Instant::now());
-        let deadline = started.checked_add(timeout);
-        let mut header = request.metadata.header();
-        let caller = match services.table().enter(&mut header, deadline) {
-            Ok(caller) => caller,
-            Err(no_place) => return Err(broker.no_place(request.clone(), no_place)),
-        };
-        let mut envelope = request.clone();
-        envelope.metadata.correlation_id = header.correlation_id;
-        if let Err(refusal) = services.admit(&mut envelope) {
-            return Err(services.refuse(envelope, refusal));
-        }
-        let (header, wait) = (envelope.metadata.header(), RoomWait::default());
-        let (caller, envelope) = (Some(caller), Some(envelope));
-        Ok(Self { broker, caller, envelope, wait, header, started, deadline })
+    pub(crate) fn new(broker: &'a InMemoryMessageBroker<M, H>) -> Self {
+        let wait = RoomWait::default();
+        Self { broker, caller: None, envelope: None, wait, deadline: NEVER, told: None }
     }
 
-    /// Publishes the request, then waits for the reply, until `overdue` says that the time is out; while
-    /// it is not, `overdue` sees to it that the task is woken.
-    #[inline]
-    fn poll_answer(
+    /// Publishes a request and waits, as a task, for its end.
+    pub(crate) async fn ask(
         &mut self,
-        cx: &mut Context<'_>,
-        overdue: &mut impl FnMut(&mut Context<'_>) -> bool,
-    ) -> Poll<Result<Answer<M>, BrokerError<M>>> {
-        if self.envelope.is_some() {
-            let publisher = self.broker.publisher();
-            match publisher.poll_publish(&mut self.envelope, &mut self.wait, cx) {
-                Poll::Ready(Ok(())) => self.broker.services().published(&self.header, None),
-                Poll::Ready(Err(PublishError(back))) => return Poll::Ready(Err(self.closed(back))),
-                Poll::Pending => {
-                    // For the waker: there is nothing to hear yet.
-                    let _ = self.poll_heard(cx);
-                    let is_over = overdue(cx);
-                    return if is_over { Poll::Ready(Ok(self.timed_out())) } else { Poll::Pending };
+        request: &MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<Ended, BrokerError<M>> {
+        self.begin(request, timeout)?;
+        if self.envelope.is_none() && !timeout.is_zero() {
+            if let Some(ended) = self.ended() {
+                return Ok(ended);
+            }
+            let_others_run().await;
+            if let Some(ended) = self.ended() {
+                return Ok(ended);
+            }
+        }
+        match self.broker.services().config.timer {
+            Timer::Thread => {
+                let mut watch = Watch { deadline: self.deadline(), is_set: timeout.is_zero() };
+                let services = self.broker.services();
+                poll_fn(|cx| self.poll_ended(cx, &mut |_| watch.is_over(services))).await
+            }
+            #[cfg(feature = "tokio")]
+            Timer::Tokio => {
+                let mut sleep = std::pin::pin!(tokio::time::sleep(timeout));
+                let mut overdue = |cx: &mut Context<'_>| sleep.as_mut().poll(cx).is_ready();
+                poll_fn(|cx| self.poll_ended(cx, &mut overdue)).await
+            }
+        }
+    }
+
+    /// Publishes a request and waits, as a thread, for its end.
+    pub(crate) fn ask_blocking(
+        &mut self,
+        request: &MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<Ended, BrokerError<M>> {
+        self.begin(request, timeout)?;
+        if let Some(envelope) = self.envelope.take() {
+            let header = envelope.metadata.header();
+            match self.broker.publisher().publish_timeout(envelope, timeout) {
+                Ok(()) => self.broker.services().published(&header),
+                Err(error) => {
+                    let is_closed = matches!(error, PublishTimeoutError::Closed(_));
+                    self.envelope = Some(error.into_inner());
+                    return if is_closed { Err(self.closed()) } else { Ok(self.time_out()) };
                 }
             }
         }
-        match self.poll_heard(cx) {
-            Some(heard) => Poll::Ready(Ok(self.heard(heard))),
-            None if overdue(cx) => Poll::Ready(Ok(self.timed_out())),
+        let (deadline, wait) = (self.deadline(), &self.broker.services().config.wait);
+        let ended = poll_fn(|cx| match self.poll_caller(cx) {
+            Some(ended) => Poll::Ready(ended),
+            None => Poll::Pending,
+        });
+        let ended = block_on(ended, wait, deadline);
+        Ok(ended.unwrap_or_else(|| self.time_out()))
+    }
+
+    // ===== how it begins =====
+
+    /// Makes room for a request, gives it a correlation id if it has none, lets the hooks see it, and publishes it
+    /// if there is room.
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        request: &MessageEnvelope<M>,
+        timeout: Duration,
+    ) -> Result<(), BrokerError<M>> {
+        let services = self.broker.services();
+        let table = services.table();
+        self.deadline = table.epoch.deadline(timeout);
+        let (caller, id) = match table.enter(&request.metadata, self.deadline) {
+            Ok(entered) => entered,
+            Err(no_place) => return Err(self.no_place(request, no_place)),
+        };
+        let envelope = self.envelope.insert(request.clone());
+        envelope.metadata.correlation_id = Some(id);
+        if let Err(refusal) = services.admit(envelope) {
+            drop(caller);
+            return Err(self.refused(refusal));
+        }
+        self.caller = Some(caller);
+        let header = envelope.metadata.header();
+        if H::OUTCOMES {
+            self.told = Some((header, Instant::now()));
+        }
+        match self.broker.publisher().publish_from(&mut self.envelope) {
+            Ok(()) => services.published(&header),
+            Err(Blocked::Full) => {}
+            Err(Blocked::Closed) => return Err(self.closed()),
+        }
+        Ok(())
+    }
+
+    /// The hooks do not let it be published.
+    #[cold]
+    fn refused(&mut self, refusal: Refusal) -> BrokerError<M> {
+        let envelope = self.take_envelope();
+        self.broker.services().refuse(envelope, refusal)
+    }
+
+    fn take_envelope(&mut self) -> MessageEnvelope<M> {
+        match self.envelope.take() {
+            Some(envelope) => envelope,
+            None => unreachable!("what is not published is still there"),
+        }
+    }
+
+    #[cold]
+    fn no_place(&self, request: &MessageEnvelope<M>, no_place: NoPlace) -> BrokerError<M> {
+        let envelope = request.clone();
+        match no_place {
+            NoPlace::Duplicate => BrokerError::DuplicateCorrelationId(envelope),
+            NoPlace::Full => {
+                let limit = self.broker.services().config.pending_requests;
+                BrokerError::TooManyRequests { envelope, limit }
+            }
+        }
+    }
+
+    /// It could not be published, for the broker is closed.
+    #[cold]
+    fn closed(&mut self) -> BrokerError<M> {
+        self.caller = None;
+        let envelope = self.take_envelope();
+        self.broker.services().closed(envelope)
+    }
+
+    // ===== how it goes on =====
+
+    /// Publishes the request if that is still to be done, then waits for the reply, until `overdue` says that the
+    /// time is out; while it is not, `overdue` sees to it that the task is woken.
+    fn poll_ended(
+        &mut self,
+        cx: &mut Context<'_>,
+        overdue: &mut impl FnMut(&mut Context<'_>) -> bool,
+    ) -> Poll<Result<Ended, BrokerError<M>>> {
+        if self.envelope.is_some() {
+            match self.poll_publish(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    // For the waker: there is nothing to hear yet.
+                    let _ = self.poll_caller(cx);
+                    let is_over = overdue(cx);
+                    return if is_over { Poll::Ready(Ok(self.time_out())) } else { Poll::Pending };
+                }
+            }
+        }
+        match self.poll_caller(cx) {
+            Some(ended) => Poll::Ready(Ok(ended)),
+            None if overdue(cx) => Poll::Ready(Ok(self.time_out())),
             None => Poll::Pending,
         }
     }
 
-    fn poll_heard(&mut self, cx: &mut Context<'_>) -> Option<Heard<M>> {
-        self.caller.as_mut().map_or(Some(Heard::Closed), |caller| caller.poll_heard(cx))
+    /// Publishes the request that there was no room for.
+    #[cold]
+    fn poll_publish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BrokerError<M>>> {
+        let Some(envelope) = &self.envelope else { return Poll::Ready(Ok(())) };
+        let header = envelope.metadata.header();
+        let publisher = self.broker.publisher();
+        match publisher.poll_publish(&mut self.envelope, &mut self.wait, cx) {
+            Poll::Ready(Ok(())) => {
+                self.broker.services().published(&header);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(PublishError(back))) => {
+                self.envelope = Some(back);
+                Poll::Ready(Err(self.closed()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_caller(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
+        self.caller.as_mut().map_or(Some(Ended::Closed), |caller| caller.poll_ended(cx))
+    }
+
+    #[inline(always)]
+    fn ended(&self) -> Option<Ended> {
+        self.caller.as_ref().map_or(Some(Ended::Closed), Caller::ended)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.broker.services().table().epoch.instant(self.deadline)
+    }
+
+    #[cold]
+    fn time_out(&mut self) -> Ended {
+        self.caller.as_mut().map_or(Ended::TimedOut, Caller::time_out)
     }
 
     // ===== how it ends =====
 
-    /// It could not be published, for the broker is closed.
-    fn closed(&mut self, envelope: MessageEnvelope<M>) -> BrokerError<M> {
-        self.caller = None;
-        self.broker.services().closed(envelope)
+    /// Takes the reply, if that is what it has ended with and it is of the type asked for as it is: it need not
+    /// be converted then, and is copied once. What else it has ended with is told by [`Self::answer`].
+    #[inline(always)]
+    pub(crate) fn take_as<R: Message>(
+        &mut self,
+        asked: &Result<Ended, BrokerError<M>>,
+        reply: &mut Option<MessageEnvelope<R>>,
+    ) {
+        let reply = (reply as &mut dyn Any).downcast_mut::<Option<MessageEnvelope<M>>>();
+        if let Some(reply) = reply
+            && let Ok(Ended::Ready) = asked
+            && let Some(caller) = self.caller.take_if(|caller| caller.is_answered())
+        {
+            caller.take(|ending| hand_reply(ending, reply));
+            self.answered();
+        }
     }
 
-    fn heard(&mut self, heard: Heard<M>) -> Answer<M> {
-        match heard {
-            Heard::Reply(reply) => {
-                self.caller = None;
-                self.answered(reply)
+    /// What it has ended with, if not with what [`Self::take_as`] has taken.
+    #[cold]
+    pub(crate) fn answer(&mut self, ended: Ended) -> Answer<M> {
+        let caller = self.caller.take_if(|_| ended == Ended::Ready);
+        match (ended, caller.and_then(|caller| caller.take(Option::take))) {
+            (_, Some(Ok(reply))) => {
+                self.answered();
+                Answer::Reply(reply)
             }
-            Heard::Refused(reason) => {
-                self.caller = None;
-                self.undeliverable(reason)
-            }
-            Heard::Closed => {
+            (_, Some(Err(reason))) => self.undeliverable(reason),
+            (Ended::TimedOut, None) => self.timed_out(),
+            (Ended::Closed | Ended::Ready, None) => {
                 self.abandon();
                 Answer::Closed
             }
         }
     }
 
+    #[inline]
+    fn answered(&self) {
+        self.broker.services().counts.answered.add(1);
+        self.tell(|request, after| Outcome::Answered { request, after });
+    }
+
+    #[cold]
     fn timed_out(&mut self) -> Answer<M> {
-        let Some(mut caller) = self.caller.take() else { return Answer::TimedOut };
-        match caller.time_out() {
-            Some(Ok(reply)) => return self.answered(reply),
-            Some(Err(reason)) => return self.undeliverable(reason),
-            None => {}
-        }
-        drop(caller);
+        self.caller = None;
         self.broker.services().counts.timed_out.add(1);
         self.tell(|request, after| Outcome::TimedOut { request, after });
         Answer::TimedOut
     }
 
-    fn answered(&self, reply: MessageEnvelope<M>) -> Answer<M> {
-        self.broker.services().counts.answered.add(1);
-        self.tell(|request, after| Outcome::Answered { request, after });
-        Answer::Reply(reply)
-    }
-
+    #[cold]
     fn undeliverable(&self, reason: DeadLetterReason) -> Answer<M> {
         self.broker.services().counts.undeliverable.add(1);
         self.tell(|request, after| Outcome::Abandoned { request, after });
@@ -233,6 +330,7 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     }
 
     /// Nobody waits for it any more.
+    #[cold]
     fn abandon(&mut self) {
         let Some(caller) = self.caller.take() else { return };
         let unread = caller.leave();
@@ -247,17 +345,33 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     #[inline(always)]
     fn tell<'b>(&'b self, outcome: impl FnOnce(&'b MessageHeader, Duration) -> Outcome<'b, M>) {
         let services = self.broker.services();
-        if self.envelope.is_some() {
-            services.let_out(&self.header, &Rejection::GIVEN_UP);
-        } else if H::OUTCOMES {
-            services.hooks.on_outcome(&outcome(&self.header, self.started.elapsed()));
+        if let Some(envelope) = &self.envelope {
+            services.let_out(&envelope.metadata.header(), &Rejection::GIVEN_UP);
+        } else if let Some((header, started)) = &self.told {
+            services.hooks.on_outcome(&outcome(header, started.elapsed()));
         }
     }
 }
 
 impl<M: Message, H: Hook<M>> Drop for Asking<'_, M, H> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.abandon();
+        if self.caller.is_some() {
+            self.abandon();
+        }
         self.broker.publisher().cancel_wait(&mut self.wait);
     }
+}
+
+/// Wakes its task and lets others run first.
+async fn let_others_run() {
+    let mut have_run = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut have_run, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

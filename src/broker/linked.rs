@@ -19,9 +19,13 @@ pub enum ConnectionState {
 /// What a broker beyond the process has besides: for those who bridge to it. See
 /// [`MessageBroker::linked`](crate::MessageBroker::linked).
 pub trait LinkedBroker<M: Message>: Send + Sync {
-    /// The state of its connection, now and as it changes. While it is `Connected`, a publish that is polled is on
-    /// its way to the server once it is pending.
+    /// The state of its connection, now and as it changes.
     fn state(&self) -> watch::Receiver<ConnectionState>;
+
+    /// How many publishes may be pending at a time and are still done in the order in which they were polled first,
+    /// as long as it is connected and nobody else publishes. 1 if a publish that is pending waits for room, and not
+    /// for the server.
+    fn pipeline(&self) -> usize;
 
     /// Subscribes to what is about a topic of this pattern; more than that may come, too.
     fn subscribe_topic(&self, pattern: TopicPattern) -> BoxFuture<'_, MessageStream<M>>;

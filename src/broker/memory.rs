@@ -73,9 +73,13 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let header = envelope.metadata.header();
+        let mut reply = services.reply_in(&envelope);
         match self.publisher.publish(envelope) {
-            Ok(()) => services.published(&header, reply),
+            Ok(()) => {
+                services.published(&header);
+                services.reply(&mut reply);
+            }
             Err(PublishError(envelope)) => return Err(services.closed(envelope)),
         }
         Ok(())
@@ -91,9 +95,13 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if let Err(refusal) = services.admit(&mut envelope) {
             return Err(services.refuse(envelope, refusal));
         }
-        let (header, reply) = (envelope.metadata.header(), services.reply_in(&envelope));
+        let header = envelope.metadata.header();
+        let mut reply = services.reply_in(&envelope);
         match self.publisher.try_publish(envelope) {
-            Ok(()) => services.published(&header, reply),
+            Ok(()) => {
+                services.published(&header);
+                services.reply(&mut reply);
+            }
             Err(TryPublishError::Closed(envelope)) => return Err(services.closed(envelope)),
             Err(TryPublishError::Full(envelope)) => {
                 services.let_out(&header, &Rejection::FULL);
@@ -137,7 +145,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// request whose caller still waits, that ends at once, with the reason.
     pub fn report_dead_letter(&self, envelope: MessageEnvelope<M>, reason: DeadLetterReason) {
         if let Some(table) = self.services.table_if_used() {
-            table.refuse(&envelope.metadata.header(), &reason);
+            table.refuse(&envelope.metadata, &reason);
         }
         self.services.dead_letter(envelope, reason);
     }
@@ -202,15 +210,15 @@ impl<M: Message, H: Hook<M>> MessageBroker<M> for InMemoryMessageBroker<M, H> {
         self.subscribe_blocking()
     }
 
-    async fn publish_request<R>(
+    fn publish_request<R>(
         &self,
         envelope: MessageEnvelope<M>,
         timeout: Duration,
-    ) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+    ) -> impl Future<Output = Result<Option<MessageEnvelope<R>>, BrokerError<M>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        self.publish_request_as(envelope, timeout).await
+        self.publish_request_as(envelope, timeout)
     }
 
     fn local(&self) -> Option<&dyn LocalBroker<M>> {

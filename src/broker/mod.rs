@@ -10,6 +10,7 @@ mod config;
 pub mod conformance;
 mod dead_letter;
 mod dynamic;
+pub(crate) mod epoch;
 mod error;
 #[cfg(feature = "remote")]
 mod linked;

@@ -9,14 +9,14 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
 use crate::broker::dead_letter::DeadLetterReason;
+use crate::broker::epoch::{Epoch, NEVER};
 use crate::broker::slot::{Ending, Examined, Generation, Left, Replied, Slot};
 use crate::broker::timer::{Alarm, Watched};
-use crate::envelope::{CorrelationId, MessageEnvelope, MessageHeader, Unique, fresh_prefix};
+use crate::envelope::{CorrelationId, MessageMetadata, Unique, fresh_prefix};
 use crate::sync::{AtomicBool, AtomicUsize, Instant, Ordering, yield_now};
 
 /// Spreads numbers that follow each other: 2^64 divided by the golden ratio.
@@ -36,7 +36,7 @@ pub(crate) struct Table<M> {
     farthest: AtomicUsize,
     closed: AtomicBool,
     /// What deadlines are counted from.
-    epoch: Instant,
+    pub(crate) epoch: Epoch,
     pub(crate) alarm: Arc<Alarm>,
 }
 
@@ -86,7 +86,7 @@ impl<M> Table<M> {
             }),
             farthest: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            epoch: Instant::now(),
+            epoch: Epoch::new(),
             alarm: Arc::new(Alarm::new()),
         }
     }
@@ -95,48 +95,34 @@ impl<M> Table<M> {
         self.room.pending.load(Ordering::Relaxed)
     }
 
-    /// A deadline as it is kept in a place.
-    fn nanos(&self, deadline: Option<Instant>) -> u64 {
-        let since = |at: Instant| at.saturating_duration_since(self.epoch).as_nanos();
-        deadline.and_then(|at| u64::try_from(since(at)).ok()).unwrap_or(u64::MAX)
-    }
-
-    /// The other way round.
-    fn instant(&self, nanos: u64) -> Option<Instant> {
-        let at = self.epoch.checked_add(Duration::from_nanos(nanos));
-        at.filter(|_| nanos != u64::MAX)
-    }
-
     // ===== the caller =====
 
-    /// Makes room for a request, and gives it a correlation id if it has none.
+    /// Makes room for a request with this deadline (see [`Epoch`]); its correlation id, which is given here if it has none.
+    #[inline]
     pub(crate) fn enter(
         &self,
-        request: &mut MessageHeader,
-        deadline: Option<Instant>,
-    ) -> Result<Caller<'_, M>, NoPlace> {
+        request: &MessageMetadata,
+        deadline: u64,
+    ) -> Result<(Caller<'_, M>, CorrelationId), NoPlace> {
         // Acquire: with `leave_room`, so that there is a place for whoever may have one.
         if self.room.pending.fetch_add(1, Ordering::Acquire) >= self.limit {
             self.leave_room();
             return Err(NoPlace::Full);
         }
-        if let Some(id) = request.correlation_id
-            && self.is_waiting(id)
-        {
-            self.leave_room();
-            return Err(NoPlace::Duplicate);
-        }
-        let ticket = match request.correlation_id {
-            Some(id) => self.claim_for(id.0),
+        let (ticket, id) = match request.correlation_id {
+            Some(id) if self.is_waiting(id) => {
+                self.leave_room();
+                return Err(NoPlace::Duplicate);
+            }
+            Some(id) => (self.claim_for(id.0), id),
             None => {
                 // The place that was freed last is the one in the caches.
                 let (ticket, _) = self.claim(self.room.freed.load(Ordering::Relaxed));
-                request.correlation_id = Some(self.assigned(ticket));
-                ticket
+                (ticket, self.assigned(ticket))
             }
         };
-        self.slots[ticket.index].open(ticket.generation, request, self.nanos(deadline));
-        Ok(Caller { table: self, ticket, has_waker: false, is_over: false })
+        self.slots[ticket.index].open(ticket.generation, request, id.0, deadline);
+        Ok((Caller { table: self, ticket, has_waker: false, is_over: false }, id))
     }
 
     /// A request that was counted is not there, or not any more.
@@ -200,11 +186,11 @@ impl<M> Table<M> {
 
     // ===== who replies =====
 
-    /// What an envelope of this header is to the requests here.
-    pub(crate) fn find(&self, header: &MessageHeader) -> Found {
-        let Some(CorrelationId(id)) = header.correlation_id else { return Found::Nothing };
+    /// What an envelope of this metadata is to the requests here.
+    pub(crate) fn find(&self, metadata: &MessageMetadata) -> Found {
+        let Some(CorrelationId(id)) = metadata.correlation_id else { return Found::Nothing };
         for index in self.places_of(id) {
-            match self.slots[index].examine(header, id) {
+            match self.slots[index].examine(metadata, id) {
                 Examined::Unrelated => {}
                 Examined::NotTheReply => return Found::Nothing,
                 Examined::Awaited(generation) => {
@@ -214,7 +200,7 @@ impl<M> Table<M> {
             }
         }
         // Its place has been taken again, or it was never ours.
-        if id.prefix == self.prefix && header.reply_to.is_none() {
+        if id.prefix == self.prefix && metadata.reply_to.is_none() {
             Found::Late
         } else {
             Found::Nothing
@@ -228,7 +214,7 @@ impl<M> Table<M> {
     }
 
     /// Ends a request for which nobody will ever reply, if its caller still waits.
-    pub(crate) fn refuse(&self, request: &MessageHeader, reason: &DeadLetterReason) {
+    pub(crate) fn refuse(&self, request: &MessageMetadata, reason: &DeadLetterReason) {
         let Some(CorrelationId(id)) = request.correlation_id else { return };
         let waiting = self.places_of(id).find_map(|index| {
             let generation = self.slots[index].waits_with(id, request.message_id.0)?;
@@ -236,18 +222,19 @@ impl<M> Table<M> {
         });
         if let Some(ticket) = waiting {
             // A reply that has come first is as good.
-            let _ = self.reply(ticket, Err(reason.clone()));
+            self.reply(ticket, &mut Some(Err(reason.clone())));
         }
     }
 
-    /// Hands the end of a request to its caller; gives it back if that is gone.
-    pub(crate) fn reply(&self, ticket: Ticket, reply: Ending<M>) -> Result<(), Ending<M>> {
-        match self.slots[ticket.index].reply(ticket.generation, reply) {
-            Replied::Handed => Ok(()),
-            Replied::Late(reply) => Err(reply),
-            Replied::Freed(reply) => {
+    /// Hands the end of a request, which is there, to its caller; false if that is gone: it is still there then.
+    #[inline(always)]
+    pub(crate) fn reply(&self, ticket: Ticket, ending: &mut Option<Ending<M>>) -> bool {
+        match self.slots[ticket.index].reply(ticket.generation, ending) {
+            Replied::Handed => true,
+            Replied::Late => false,
+            Replied::Freed => {
                 self.leave_place(ticket.index);
-                Err(reply)
+                false
             }
         }
     }
@@ -257,7 +244,7 @@ impl<M> Table<M> {
     /// When the time of the request of this id is out (`None` for never), if it still waits.
     pub(crate) fn deadline_of(&self, CorrelationId(id): CorrelationId) -> Option<Option<Instant>> {
         let place = self.places_of(id).find(|&index| self.slots[index].is_waiting_for(id))?;
-        Some(self.instant(self.slots[place].deadline()?))
+        Some(self.epoch.instant(self.slots[place].deadline()?))
     }
 
     fn is_waiting(&self, CorrelationId(id): CorrelationId) -> bool {
@@ -276,12 +263,12 @@ impl<M> Table<M> {
     }
 }
 
-/// What a caller has heard.
-#[derive(Debug)]
-pub(crate) enum Heard<M> {
-    Reply(MessageEnvelope<M>),
-    /// Nobody will handle the request.
-    Refused(DeadLetterReason),
+/// How a request has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The caller can take the reply, or the reason why there will be none.
+    Ready,
+    TimedOut,
     /// No request is answered any more.
     Closed,
 }
@@ -301,41 +288,59 @@ impl<'a, M> Caller<'a, M> {
         &self.table.slots[self.ticket.index]
     }
 
-    /// Looks for the reply, and leaves the task's waker if there is none.
-    pub(crate) fn poll_heard(&mut self, cx: &mut Context<'_>) -> Option<Heard<M>> {
-        if let Some(heard) = self.look() {
-            return Some(heard);
+    /// Whether the request has ended; leaves the task's waker if it has not.
+    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
+        if let Some(ended) = self.ended() {
+            return Some(ended);
         }
         self.slot().waker.register(cx.waker());
         self.has_waker = true;
-        self.look()
+        let is_known = self.slot().listen(self.ticket.generation);
+        let ended = self.ended();
+        if ended.is_none() && !is_known {
+            // The reply is being moved into its place, and who does that wakes nobody.
+            cx.waker().wake_by_ref();
+        }
+        ended
     }
 
-    fn look(&mut self) -> Option<Heard<M>> {
+    /// Whether the request has ended, though not by its time.
+    #[inline]
+    pub(crate) fn ended(&self) -> Option<Ended> {
         if self.slot().is_ready(self.ticket.generation) {
-            self.forget_waker();
-            let reply = self.slot().take(self.ticket.generation)?;
-            self.set_over();
-            return Some(reply.map_or_else(Heard::Refused, Heard::Reply));
+            return Some(Ended::Ready);
         }
         // Acquire: with `close`.
-        self.table.closed.load(Ordering::Acquire).then_some(Heard::Closed)
+        self.table.closed.load(Ordering::Acquire).then_some(Ended::Closed)
     }
 
-    /// The time is out: gives up, or takes the reply that has come at the last moment.
-    pub(crate) fn time_out(&mut self) -> Option<Ending<M>> {
+    /// Whether a request that is `Ready` has ended with a reply.
+    #[inline(always)]
+    pub(crate) fn is_answered(&self) -> bool {
+        self.slot().is_answered(self.ticket.generation)
+    }
+
+    /// Takes out by `take` what a request that is `Ready` has ended with.
+    #[inline(always)]
+    pub(crate) fn take<T>(mut self, take: impl FnOnce(&mut Option<Ending<M>>) -> T) -> T {
+        self.forget_waker();
+        let taken = self.slot().take(self.ticket.generation, take);
+        self.set_over();
+        taken
+    }
+
+    /// The time is out: gives up, unless the reply has come at the last moment.
+    pub(crate) fn time_out(&mut self) -> Ended {
         self.forget_waker();
         while !self.slot().give_up(self.ticket.generation) {
-            match self.look() {
-                Some(Heard::Reply(reply)) => return Some(Ok(reply)),
-                Some(Heard::Refused(reason)) => return Some(Err(reason)),
-                Some(Heard::Closed) | None => {}
+            if self.slot().is_ready(self.ticket.generation) {
+                return Ended::Ready;
             }
             // The reply is being moved into its place.
             yield_now();
         }
         self.set_over();
-        None
+        Ended::TimedOut
     }
 
     /// Gives up in any case; the reply, if there was one already.
@@ -361,12 +366,14 @@ impl<'a, M> Caller<'a, M> {
     }
 
     /// The place is free.
+    #[inline]
     fn set_over(&mut self) {
         self.is_over = true;
         self.table.leave_place(self.ticket.index);
     }
 
     /// Takes the task's waker off: before the place is free, for then it may be another's.
+    #[inline]
     fn forget_waker(&mut self) {
         if std::mem::take(&mut self.has_waker) {
             drop(self.slot().waker.take());
@@ -382,8 +389,8 @@ impl<M> Drop for Caller<'_, M> {
 
 impl<M: Send + 'static> Watched for Table<M> {
     fn wake_overdue(&self) -> Option<Instant> {
-        let now = self.nanos(Some(Instant::now()));
-        let mut next = u64::MAX;
+        let now = self.epoch.nanos(Instant::now());
+        let mut next = NEVER;
         for slot in &self.slots {
             match slot.deadline() {
                 Some(deadline) if deadline <= now => slot.waker.wake(),
@@ -391,7 +398,7 @@ impl<M: Send + 'static> Watched for Table<M> {
                 None => {}
             }
         }
-        self.instant(next)
+        self.epoch.instant(next)
     }
 }
 

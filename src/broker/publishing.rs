@@ -58,12 +58,14 @@ impl<M: Message, H: Hook<M>> Future for Publishing<'_, M, H> {
             this.is_admitted = true;
         }
         // Before it goes; if it does not, the copy of a reply was for nothing.
-        let (header, reply) = (envelope.metadata.header(), services.reply_in(envelope));
+        let header = envelope.metadata.header();
+        let mut reply = services.reply_in(envelope);
         let publisher = this.broker.publisher();
         match publisher.poll_publish(&mut this.envelope, &mut this.wait, cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => {
-                services.published(&header, reply);
+                services.published(&header);
+                services.reply(&mut reply);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(PublishError(envelope))) => Poll::Ready(Err(services.closed(envelope))),

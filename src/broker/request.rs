@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::broker::asking::Answer;
+use crate::broker::asking::{Answer, Asking};
 use crate::broker::broker::Message;
 use crate::broker::dead_letter::DeadLetterReason;
 use crate::broker::error::BrokerError;
@@ -111,18 +111,28 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # answering.join().unwrap();
     /// # });
     /// ```
-    pub async fn request<R>(
+    pub fn request<R>(
         &self,
         envelope: MessageEnvelope<M>,
         timeout: Duration,
-    ) -> Result<MessageEnvelope<R>, RequestError<M>>
+    ) -> impl Future<Output = Result<MessageEnvelope<R>, RequestError<M>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        if self.bus().subscribers() == 0 {
-            return Err(self.without_subscribers(envelope));
+        // A block, for an `async fn` would keep the envelope twice.
+        async move {
+            if self.bus().subscribers() == 0 {
+                return Err(self.without_subscribers(envelope));
+            }
+            let mut asking = Asking::new(self);
+            let asked = asking.ask(&envelope, timeout).await;
+            let mut reply = None;
+            asking.take_as(&asked, &mut reply);
+            match reply {
+                Some(reply) => Ok(reply),
+                None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
+            }
         }
-        as_requested(self.ask(&envelope, timeout).await, envelope)
     }
 
     /// As [`request`](Self::request), for a thread.
@@ -140,7 +150,14 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         if self.bus().subscribers() == 0 {
             return Err(self.without_subscribers(envelope));
         }
-        as_requested(self.ask_blocking(&envelope, timeout), envelope)
+        let mut asking = Asking::new(self);
+        let asked = asking.ask_blocking(&envelope, timeout);
+        let mut reply = None;
+        asking.take_as(&asked, &mut reply);
+        match reply {
+            Some(reply) => Ok(reply),
+            None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
+        }
     }
 
     /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
@@ -159,18 +176,27 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
     }
 
-    pub(crate) async fn publish_request_as<R>(
+    pub(crate) fn publish_request_as<R>(
         &self,
         envelope: MessageEnvelope<M>,
         timeout: Duration,
-    ) -> Result<Option<MessageEnvelope<R>>, BrokerError<M>>
+    ) -> impl Future<Output = Result<Option<MessageEnvelope<R>>, BrokerError<M>>> + Send
     where
         R: Message + TryFrom<M>,
     {
-        if envelope.metadata.correlation_id.is_none() {
-            return Err(BrokerError::MissingCorrelationId(envelope));
+        async move {
+            if envelope.metadata.correlation_id.is_none() {
+                return Err(BrokerError::MissingCorrelationId(envelope));
+            }
+            let mut asking = Asking::new(self);
+            let asked = asking.ask(&envelope, timeout).await;
+            let mut reply = None;
+            asking.take_as(&asked, &mut reply);
+            match reply {
+                Some(reply) => Ok(Some(reply)),
+                None => as_published(asked.map(|ended| asking.answer(ended)), envelope),
+            }
         }
-        as_published(self.ask(&envelope, timeout).await, envelope)
     }
 }
 

@@ -8,10 +8,11 @@ use crate::broker::dead_letter::{DeadLetter, DeadLetterReason, DeadLetters, Reje
 use crate::broker::error::BrokerError;
 use crate::broker::metrics::RequestMetrics;
 use crate::broker::pending::{Found, Table, Ticket};
+use crate::broker::slot::Ending;
 use crate::broker::subscription::Deliveries;
 #[cfg(feature = "remote")]
 use crate::envelope::Origin;
-use crate::envelope::{MessageEnvelope, MessageHeader, Timestamp};
+use crate::envelope::{MessageEnvelope, MessageHeader, MessageMetadata, Timestamp};
 use crate::hook::{Hook, Outcome};
 use crate::sync::counter::Counter;
 
@@ -84,29 +85,40 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
 
     /// The reply that an envelope is, if it is one.
     #[inline(always)]
-    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        if envelope.metadata.correlation_id.is_none() { None } else { self.find_reply(envelope) }
+    pub(crate) fn reply_in(&self, envelope: &MessageEnvelope<M>) -> Reply<M> {
+        match self.find(&envelope.metadata) {
+            Found::Nothing => Reply { ticket: None, ending: None },
+            Found::Late => Reply { ticket: None, ending: Some(Ok(envelope.clone())) },
+            Found::Awaited(ticket) => {
+                Reply { ticket: Some(ticket), ending: Some(Ok(envelope.clone())) }
+            }
+        }
     }
 
-    #[inline(never)]
-    fn find_reply(&self, envelope: &MessageEnvelope<M>) -> Option<Reply<M>> {
-        match self.table_if_used()?.find(&envelope.metadata.header()) {
-            Found::Awaited(ticket) => {
-                Some(Reply { ticket: Some(ticket), envelope: envelope.clone() })
-            }
-            Found::Late => Some(Reply { ticket: None, envelope: envelope.clone() }),
-            Found::Nothing => None,
+    #[inline(always)]
+    fn find(&self, metadata: &MessageMetadata) -> Found {
+        match self.table_if_used() {
+            Some(table) if metadata.correlation_id.is_some() => table.find(metadata),
+            _ => Found::Nothing,
         }
     }
 
     /// Hands a reply that has been published to its caller.
+    #[inline(always)]
+    pub(crate) fn reply(&self, reply: &mut Reply<M>) {
+        if reply.ending.is_some() {
+            self.reply_to_caller(reply);
+        }
+    }
+
     #[inline(never)]
-    pub(crate) fn reply(&self, Reply { ticket, envelope }: Reply<M>) {
-        let handed = match ticket {
-            Some(ticket) => self.table().reply(ticket, Ok(envelope)),
-            None => Err(Ok(envelope)),
-        };
-        if let Err(Ok(late)) = handed {
+    fn reply_to_caller(&self, reply: &mut Reply<M>) {
+        if let Some(ticket) = reply.ticket
+            && self.table().reply(ticket, &mut reply.ending)
+        {
+            return;
+        }
+        if let Some(Ok(late)) = reply.ending.take() {
             self.dead_letter(late, DeadLetterReason::LateReply);
         }
     }
@@ -124,13 +136,10 @@ impl<M: Message, H: Hook<M>> Services<M, H> {
         self.hooks.before_publish(envelope).map_err(Refusal::Rejected)
     }
 
-    /// A message has been published; if it was a reply, its caller gets it.
+    /// A message has been published.
     #[inline(always)]
-    pub(crate) fn published(&self, header: &MessageHeader, reply: Option<Reply<M>>) {
+    pub(crate) fn published(&self, header: &MessageHeader) {
         self.hooks.after_publish(header);
-        if let Some(reply) = reply {
-            self.reply(reply);
-        }
     }
 
     /// A message that was admitted has not been published.
@@ -191,8 +200,9 @@ pub(crate) enum Refusal {
     Rejected(Rejection),
 }
 
-/// A reply on its way to its caller; without a ticket it is late.
+/// A reply on its way to its caller, if there is one; without a ticket it is late.
 pub(crate) struct Reply<M> {
     ticket: Option<Ticket>,
-    envelope: MessageEnvelope<M>,
+    /// Here until the caller has it.
+    ending: Option<Ending<M>>,
 }

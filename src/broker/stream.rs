@@ -59,8 +59,8 @@ impl<M: Clone> MessageStream<M> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the future has received nothing: the message stays for the next call.
-    pub async fn recv(&mut self) -> Option<MessageEnvelope<M>> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<MessageEnvelope<M>>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Receives the next message; waits, as a thread, until there is one. `None` when the stream has ended.

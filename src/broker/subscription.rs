@@ -28,10 +28,7 @@ pub(crate) struct Wanted<M> {
 }
 
 impl<M> Wanted<M> {
-    fn is_everything(&self) -> bool {
-        self.pattern.is_none() && self.filter.is_none()
-    }
-
+    #[inline(always)]
     fn wants(&mut self, envelope: &MessageEnvelope<M>) -> bool {
         let matches = self.pattern.as_ref().is_none_or(|pattern| {
             envelope.metadata.topic.as_ref().is_some_and(|topic| pattern.matches(topic))
@@ -61,27 +58,27 @@ impl<M: Clone> Subscription<M> {
     }
 
     pub(crate) fn try_recv(&mut self) -> Result<MessageEnvelope<M>, TryRecvError> {
-        match self.receive(|subscriber| TryRecvError::settle(subscriber.peek())) {
-            Some(received) => Ok(received?),
-            None => Err(TryRecvError::Empty),
-        }
+        let mut received = None;
+        let look = |subscriber: &mut Subscriber<_>| TryRecvError::settle(subscriber.peek());
+        self.receive(look, &mut received).transpose()?;
+        received.ok_or(TryRecvError::Empty)
     }
 
     pub(crate) fn recv_timeout(
         &mut self,
         timeout: Duration,
     ) -> Result<MessageEnvelope<M>, RecvTimeoutError> {
-        let deadline = Instant::now().checked_add(timeout);
-        match self.receive(|subscriber| subscriber.wait_readable(deadline)) {
-            Some(received) => Ok(received?),
-            None => Err(RecvTimeoutError::Timeout),
-        }
+        let (mut received, deadline) = (None, Instant::now().checked_add(timeout));
+        let look = |subscriber: &mut Subscriber<_>| subscriber.wait_readable(deadline);
+        self.receive(look, &mut received).transpose()?;
+        received.ok_or(RecvTimeoutError::Timeout)
     }
 
     pub(crate) fn recv_blocking(&mut self) -> Option<MessageEnvelope<M>> {
+        let mut received = None;
         loop {
-            match self.receive(|subscriber| subscriber.wait_readable(None))? {
-                Ok(envelope) => return Some(envelope),
+            match self.receive(|subscriber| subscriber.wait_readable(None), &mut received)? {
+                Ok(()) => return received,
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Evicted(_) | RecvError::Closed) => return None,
             }
@@ -89,13 +86,14 @@ impl<M: Clone> Subscription<M> {
     }
 
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<MessageEnvelope<M>>> {
+        let mut received = None;
         loop {
             let look = |subscriber: &mut Subscriber<_>| match subscriber.poll_look(cx) {
                 Poll::Ready(looked) => Some(looked),
                 Poll::Pending => None,
             };
-            match self.receive(look) {
-                Some(Ok(envelope)) => return Poll::Ready(Some(envelope)),
+            match self.receive(look, &mut received) {
+                Some(Ok(())) => return Poll::Ready(received),
                 Some(Err(RecvError::Lagged(_))) => {}
                 Some(Err(RecvError::Evicted(_) | RecvError::Closed)) => return Poll::Ready(None),
                 None => return Poll::Pending,
@@ -124,19 +122,25 @@ impl<M: Clone> Subscription<M> {
     }
 
     /// Receives the first message that is wanted, whatever way of waiting `look` is; `None` if it finds
-    /// nothing.
+    /// nothing. Puts the message where it is wanted, for it may be large.
+    #[inline(always)]
     fn receive(
         &mut self,
         mut look: impl FnMut(&mut Subscriber<MessageEnvelope<M>>) -> Option<Result<(), RecvError>>,
-    ) -> Option<Result<MessageEnvelope<M>, RecvError>> {
+        received: &mut Option<MessageEnvelope<M>>,
+    ) -> Option<Result<(), RecvError>> {
         loop {
-            match look(&mut self.subscriber)?.and_then(|()| self.take()) {
-                Ok(taken) => {
-                    if let Some(envelope) = taken.and_then(|envelope| self.deliver(envelope)) {
-                        return Some(Ok(envelope));
+            let taken = look(&mut self.subscriber)?.and_then(|()| self.take(received));
+            match (taken, &*received) {
+                (Ok(()), None) => {}
+                (Ok(()), Some(envelope)) if envelope.metadata.is_expired() => self.expire(received),
+                (Ok(()), Some(envelope)) => {
+                    if self.tells_deliveries {
+                        self.deliveries.delivered(envelope, self.subscriber.name());
                     }
+                    return Some(Ok(()));
                 }
-                Err(error) => {
+                (Err(error), _) => {
                     self.note(error);
                     return Some(Err(error));
                 }
@@ -145,37 +149,28 @@ impl<M: Clone> Subscription<M> {
     }
 
     /// Takes the first wanted of the messages that a look has found, and passes over those before it.
-    fn take(&mut self) -> Result<Option<MessageEnvelope<M>>, RecvError> {
-        if self.wanted.is_everything() {
-            return self.subscriber.take_one().map(Some);
-        }
+    #[inline(always)]
+    fn take(&mut self, taken: &mut Option<MessageEnvelope<M>>) -> Result<(), RecvError> {
         let mut batch = self.subscriber.take_batch(LOOK_AT)?;
         // The filter and the clone may panic: then what they were called with counts as read.
-        let mut found = None;
         for index in 0..batch.len() {
             batch.consume(index + 1);
             if let Some(envelope) =
                 batch.iter().nth(index).filter(|message| self.wanted.wants(message))
             {
-                found = Some(envelope.clone());
+                *taken = Some(envelope.clone());
                 break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Tells of a message that is about to be received, unless it has expired.
-    #[inline(always)]
-    fn deliver(&mut self, envelope: MessageEnvelope<M>) -> Option<MessageEnvelope<M>> {
-        if envelope.metadata.is_expired() {
-            self.expired += 1;
+    #[cold]
+    fn expire(&mut self, envelope: &mut Option<MessageEnvelope<M>>) {
+        self.expired += 1;
+        if let Some(envelope) = envelope.take() {
             self.deliveries.expired(envelope);
-            return None;
         }
-        if self.tells_deliveries {
-            self.deliveries.delivered(&envelope, self.subscriber.name());
-        }
-        Some(envelope)
     }
 
     #[cold]

@@ -15,6 +15,8 @@ use crate::bus::core::Core;
 use crate::bus::error::{PublishError, RecvError, TryPublishError, TryRecvError};
 use crate::bus::publisher::Publisher;
 use crate::bus::subscriber::{COOPERATION, Subscriber};
+#[cfg(feature = "broker")]
+use crate::ring::sequencer::Blocked;
 use crate::wait::doorbell::{Doorbell, Key, Sleeper};
 
 /// Polls `attempt` on `state`: now, once more after the other tasks have run, then whenever the
@@ -86,8 +88,14 @@ pub(crate) struct RoomWait {
 }
 
 impl<T> Publisher<T> {
-    /// Publishes `message`, if it is there, or leaves it and the task's waker until there is room: for
-    /// futures that are written by hand.
+    /// Publishes `message`, if it is there and there is room; otherwise leaves it where it is.
+    #[cfg(feature = "broker")]
+    #[inline(always)]
+    pub(crate) fn publish_from(&self, message: &mut Option<T>) -> Result<(), Blocked> {
+        self.core.publish_from(message)
+    }
+
+    /// The same for futures that are written by hand: without room it leaves the task's waker as well.
     #[cfg(feature = "broker")]
     #[inline(always)]
     pub(crate) fn poll_publish(
@@ -96,13 +104,10 @@ impl<T> Publisher<T> {
         wait: &mut RoomWait,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError<T>>> {
-        if let Some(reserved) = self.core.ring.reserve()
-            && let Some(message) = message.take()
-        {
-            self.core.publish_reserved(reserved, message);
-            return Poll::Ready(Ok(()));
+        match self.core.publish_from(message) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(_) => self.poll_publish_slowly(message, wait, cx),
         }
-        self.poll_publish_slowly(message, wait, cx)
     }
 
     #[inline(never)]
@@ -112,13 +117,7 @@ impl<T> Publisher<T> {
         wait: &mut RoomWait,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError<T>>> {
-        if wait.key.is_none() {
-            if let Some(published) = self.core.try_publish_from(message) {
-                return Poll::Ready(published);
-            }
-            wait.key = Some(self.core.new_key());
-        }
-        let key = wait.key.unwrap_or_default();
+        let key = *wait.key.get_or_insert_with(|| self.core.new_key());
         Unsent { core: &self.core, message }.poll(key, &mut wait.has_yielded, cx)
     }
 
@@ -256,23 +255,31 @@ impl<T> Subscriber<T> {
     /// What `peek` finds, unless it is time to let other tasks run.
     fn peek_within_budget(&mut self) -> Option<Result<(), RecvError>> {
         self.budget = self.budget.checked_sub(1)?;
-        TryRecvError::settle(self.peek())
+        let found = TryRecvError::settle(self.peek())?;
+        self.has_yielded = false;
+        Some(found)
     }
 
     /// As [`readable`](Self::readable), for one who polls and leaves the waker where it is.
     pub(crate) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         match self.peek_within_budget() {
             Some(found) => Poll::Ready(found),
+            None if self.budget > 0 && !self.has_yielded => self.let_others_run(cx),
             None => self.poll_readable(cx),
         }
     }
 
+    /// Wakes its own task, so that others run first.
+    fn let_others_run<R>(&mut self, cx: &Context<'_>) -> Poll<R> {
+        self.budget = COOPERATION;
+        self.has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         if self.budget == 0 {
-            self.budget = COOPERATION;
-            self.has_yielded = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return self.let_others_run(cx);
         }
         self.budget = COOPERATION;
         let key = self.id().0;

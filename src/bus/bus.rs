@@ -110,6 +110,7 @@ impl<T> Bus<T> {
     }
 
     /// How many subscriptions there are, without a lock.
+    #[inline]
     pub fn subscribers(&self) -> usize {
         self.core.ring.sequencer.gate.len()
     }

@@ -111,13 +111,29 @@ impl<T> Core<T> {
     pub(crate) fn publish_reserved(&self, reserved: Reserved<'_, T>, message: T) {
         let shared = reserved.is_shared();
         let replaced = reserved.write(message);
-        if shared {
-            self.announce();
-        } else {
-            self.arrivals.ring();
-        }
+        self.announce_from(shared);
         // Here at the end, for its `Drop` is user code.
         drop(replaced);
+    }
+
+    /// Publishes a message, if it is there, in a slot that `reserve` gives: a large one is copied once, from its
+    /// place to the slot. Without a slot it stays where it is.
+    #[inline(always)]
+    pub(crate) fn publish_from(&self, message: &mut Option<T>) -> Result<(), Blocked> {
+        let Some(there) = message else { return Ok(()) };
+        let from = std::ptr::from_mut(there);
+        let reserved = match self.ring.reserve() {
+            Some(reserved) => reserved,
+            None => self.ring.reserve_slowly()?,
+        };
+        let shared = reserved.is_shared();
+        // SAFETY: the message is ours, and forgotten right afterwards, unless it is another one.
+        if !unsafe { reserved.write_from(from) } {
+            std::mem::forget(message.take());
+        }
+        self.announce_from(shared);
+        *message = None;
+        Ok(())
     }
 
     /// Publishes a message that waits for room, if there is some; otherwise leaves it where it is.
@@ -125,13 +141,20 @@ impl<T> Core<T> {
         &self,
         message: &mut Option<T>,
     ) -> Option<Result<(), PublishError<T>>> {
-        match self.try_publish(message.take()?) {
+        match self.publish_from(message) {
             Ok(()) => Some(Ok(())),
-            Err(TryPublishError::Closed(back)) => Some(Err(PublishError(back))),
-            Err(TryPublishError::Full(back)) => {
-                *message = Some(back);
-                None
-            }
+            Err(Blocked::Closed) => Some(Err(PublishError(message.take()?))),
+            Err(Blocked::Full) => None,
+        }
+    }
+
+    /// Wakes who waits for a message that was published, in the shared phase or by the owner.
+    #[inline(always)]
+    fn announce_from(&self, shared: bool) {
+        if shared {
+            self.announce();
+        } else {
+            self.arrivals.ring();
         }
     }
 

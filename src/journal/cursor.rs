@@ -72,6 +72,7 @@ impl Cursor {
     /// The next record of this segment or the one behind it; `None` at the end of what is there as yet.
     ///
     /// What is no record ends the last segment, and is an error in any other.
+    #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<(Header, Range<usize>)>, JournalError> {
         loop {
             if let Some(found) = self.step()? {
@@ -85,6 +86,7 @@ impl Cursor {
     }
 
     /// The next record of this segment, if what comes is one.
+    #[inline]
     pub(crate) fn step(&mut self) -> Result<Option<(Header, Range<usize>)>, JournalError> {
         self.flaw = None;
         loop {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::pending::{Caller, Heard, NoPlace};
+use crate::broker::epoch::NEVER;
+use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::{Answer, BrokerError, DeadLetterReason, Message, RequestError};
 use crate::envelope::{CorrelationId, MessageEnvelope, MessageHeader};
 use crate::hook::{Hook, Outcome};
@@ -48,7 +49,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             () = overdue => None,
         };
         Ok(match ended {
-            Some(Some(heard)) => asking.heard(heard),
+            Some(Some(ended)) => asking.answer(ended),
             Some(None) => asking.nobody(),
             None => asking.timed_out(),
         })
@@ -88,9 +89,13 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         deadline: Option<Instant>,
     ) -> Result<Self, BrokerError<M>> {
         let mut header = request.metadata.header();
-        let deadline = deadline.map(Instant::into_std);
-        match core.services.table().enter(&mut header, deadline) {
-            Ok(caller) => Ok(Self { core, caller: Some(caller), header, started: Instant::now() }),
+        let table = core.services.table();
+        let deadline = deadline.map_or(NEVER, |at| table.epoch.nanos(at.into_std()));
+        match table.enter(&request.metadata, deadline) {
+            Ok((caller, id)) => {
+                header.correlation_id = Some(id);
+                Ok(Self { core, caller: Some(caller), header, started: Instant::now() })
+            }
             Err(NoPlace::Duplicate) => Err(BrokerError::DuplicateCorrelationId(request.clone())),
             Err(NoPlace::Full) => Err(BrokerError::TooManyRequests {
                 envelope: request.clone(),
@@ -99,42 +104,40 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
         }
     }
 
-    async fn hear(&mut self) -> Heard<M> {
+    async fn hear(&mut self) -> Ended {
         poll_fn(|cx| {
-            let heard = self.caller.as_mut().map_or(Some(Heard::Closed), |it| it.poll_heard(cx));
-            heard.map_or(Poll::Pending, Poll::Ready)
+            let ended = self.caller.as_mut().map_or(Some(Ended::Closed), |it| it.poll_ended(cx));
+            ended.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 
-    fn heard(&mut self, heard: Heard<M>) -> Answer<M> {
-        match heard {
-            Heard::Reply(reply) => {
-                self.caller = None;
-                self.answered(reply)
+    fn timed_out(&mut self) -> Answer<M> {
+        let ended = self.caller.as_mut().map_or(Ended::TimedOut, Caller::time_out);
+        self.answer(ended)
+    }
+
+    fn answer(&mut self, ended: Ended) -> Answer<M> {
+        match ended {
+            Ended::Ready => {
+                let caller = self.caller.take();
+                match caller.and_then(|caller| caller.take(Option::take)) {
+                    Some(Ok(reply)) => self.answered(reply),
+                    Some(Err(reason)) => self.undeliverable(reason),
+                    None => unreachable!("a request that is ready has an ending"),
+                }
             }
-            Heard::Refused(reason) => {
+            Ended::TimedOut => {
                 self.caller = None;
-                self.undeliverable(reason)
+                self.core.services.counts.timed_out.add(1);
+                self.tell(|request, after| Outcome::TimedOut { request, after });
+                Answer::TimedOut
             }
-            Heard::Closed => {
+            Ended::Closed => {
                 self.abandon();
                 Answer::Closed
             }
         }
-    }
-
-    fn timed_out(&mut self) -> Answer<M> {
-        let Some(mut caller) = self.caller.take() else { return Answer::TimedOut };
-        match caller.time_out() {
-            Some(Ok(reply)) => return self.answered(reply),
-            Some(Err(reason)) => return self.undeliverable(reason),
-            None => {}
-        }
-        drop(caller);
-        self.core.services.counts.timed_out.add(1);
-        self.tell(|request, after| Outcome::TimedOut { request, after });
-        Answer::TimedOut
     }
 
     fn nobody(&mut self) -> Answer<M> {

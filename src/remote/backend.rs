@@ -28,6 +28,10 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// Whether the server writes messages down.
     fn keeps(&self) -> bool;
 
+    /// How many messages may be sent at a time and keep the order in which they were begun: see
+    /// [`LinkedBroker::pipeline`](crate::LinkedBroker::pipeline).
+    fn pipeline(&self) -> usize;
+
     /// The bytes of a message on the wire, if it can be sent.
     fn size(&self, envelope: &MessageEnvelope<Self::Message>) -> Result<usize, RemoteError>;
 

@@ -45,7 +45,7 @@ impl<B: Backend> RemoteBroker<B> {
         Self { shared: Arc::new(Shared { backend: Arc::new(backend) }) }
     }
 
-    fn backend(&self) -> &Arc<B> {
+    pub(crate) fn backend(&self) -> &Arc<B> {
         &self.shared.backend
     }
 

@@ -88,9 +88,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
 
     /// Hands a reply to whoever waits for it. Anything else is none of its business.
     pub(crate) fn hand_over(&self, envelope: &MessageEnvelope<M>) {
-        if let Some(reply) = self.services.reply_in(envelope) {
-            self.services.reply(reply);
-        }
+        self.services.reply(&mut self.services.reply_in(envelope));
     }
 
     /// What is no message is counted, logged, and kept for whoever listens.

@@ -13,6 +13,10 @@ impl<B: Backend> LinkedBroker<B::Message> for RemoteBroker<B> {
         self.state()
     }
 
+    fn pipeline(&self) -> usize {
+        self.backend().pipeline()
+    }
+
     fn subscribe_topic(&self, pattern: TopicPattern) -> BoxFuture<'_, MessageStream<B::Message>> {
         let options = RemoteSubscribe { topic: Some(pattern), ..Default::default() };
         Box::pin(async { Ok(self.subscribe_with(options).await?) })

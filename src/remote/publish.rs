@@ -39,7 +39,7 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             Ok(sent) => {
                 self.counts.published.add(1);
                 if let Some(header) = admitted.header.take() {
-                    self.services.published(&header, None);
+                    self.services.published(&header);
                 }
                 Ok(sent)
             }

@@ -9,6 +9,8 @@
 //! starts at or after every position that the publisher has based its limit on.
 
 use std::sync::Arc;
+// Not through `sync`: nothing is ordered by the count, and the models would have to step over it.
+use std::sync::atomic::AtomicUsize;
 
 use smallvec::SmallVec;
 
@@ -22,17 +24,20 @@ type List = SmallVec<[Arc<Cursor>; 8]>;
 /// The list of cursors, copied on write.
 pub(crate) struct Gate {
     list: ArcSwap<List>,
+    /// How many are in it: for those who only want to know that.
+    count: AtomicUsize,
 }
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self { list: ArcSwap::from_pointee(List::new()) }
+        Self { list: ArcSwap::from_pointee(List::new()), count: AtomicUsize::new(0) }
     }
 
     /// Adds a cursor. Callers take turns (the bus's registry lock). Read start positions afterwards.
     pub(crate) fn add(&self, cursor: Arc<Cursor>) {
         let mut list = List::clone(&self.list.load());
         list.push(cursor);
+        self.count.store(list.len(), Ordering::Relaxed);
         self.list.store(Arc::new(list));
         // Pairs with the fence in `pass`.
         fence(Ordering::SeqCst);
@@ -42,12 +47,15 @@ impl Gate {
     pub(crate) fn remove(&self, cursor: &Arc<Cursor>) {
         let mut list = List::clone(&self.list.load());
         list.retain(|other| !Arc::ptr_eq(other, cursor));
+        self.count.store(list.len(), Ordering::Relaxed);
         self.list.store(Arc::new(list));
     }
 
     /// How many cursors there are.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.list.load().len()
+        // Relaxed: a number and no more; what it was a moment ago.
+        self.count.load(Ordering::Relaxed)
     }
 
     /// The lowest place of any cursor, at most `ceiling()`.

@@ -1,5 +1,7 @@
 //! The ring: slots and their sequencer, put together so that only what may be touched is.
 
+use std::mem::ManuallyDrop;
+
 use crate::ring::cursor::Cursor;
 use crate::ring::lane::Turn;
 use crate::ring::sequence::{Sequence, Stamp};
@@ -169,20 +171,34 @@ impl<T> Reserved<'_, T> {
     /// holds nothing: its `Drop` is user code.
     #[inline(always)]
     pub(crate) fn write(self, message: T) -> Option<T> {
+        let mut message = ManuallyDrop::new(message);
+        // SAFETY: it is taken for moved, unless it is another one.
+        let replaces = unsafe { self.write_from(&raw mut *message) };
+        replaces.then(|| ManuallyDrop::into_inner(message))
+    }
+
+    /// As [`Self::write`], from the place where the message is: a large one is copied once. If true, that is where
+    /// the message that it replaces is now, which is the caller's.
+    ///
+    /// # Safety
+    /// The message at `from` is the caller's, who takes it for moved.
+    #[inline(always)]
+    pub(crate) unsafe fn write_from(self, from: *mut T) -> bool {
         let Self { ring, right } = self;
         let turn = match right {
             Right::Turn(turn) => turn,
             Right::Claim(sequence) => {
-                let replaced = ring.write_claimed(sequence, message);
+                // SAFETY: claimed; the message is the caller's.
+                let replaces = unsafe { ring.write_claimed(sequence, from) };
                 ring.sequencer.sample(sequence, sequence + 1);
-                return replaced;
+                return replaces;
             }
         };
         let sequence = turn.next();
-        // SAFETY: the turn is for this sequence, which is below the limit.
-        let replaced = unsafe { ring.write_owned(&turn, sequence, message) };
+        // SAFETY: the turn is for this sequence, which is below the limit; the message is the caller's.
+        let replaces = unsafe { ring.write_owned(&turn, sequence, from) };
         ring.sequencer.publish_turn(turn, sequence + 1);
-        replaced
+        replaces
     }
 }
 
@@ -210,8 +226,10 @@ impl<T> Run<'_, T> {
                 next = turn.next();
                 let write = |message| {
                     next += 1;
+                    let mut message = ManuallyDrop::new(message);
                     // SAFETY: of the `count` sequences from the turn's on, all below the limit.
-                    unsafe { ring.write_owned(&turn, next - 1, message) }
+                    let replaces = unsafe { ring.write_owned(&turn, next - 1, &raw mut *message) };
+                    replaces.then(|| ManuallyDrop::into_inner(message))
                 };
                 messages.filter_map(write).for_each(replaced);
                 ring.sequencer.publish_turn(turn, next);
@@ -220,7 +238,10 @@ impl<T> Run<'_, T> {
                 next = first;
                 let write = |message| {
                     next += 1;
-                    ring.write_claimed(next - 1, message)
+                    let mut message = ManuallyDrop::new(message);
+                    // SAFETY: of the `count` sequences that were claimed from `first` on.
+                    let replaces = unsafe { ring.write_claimed(next - 1, &raw mut *message) };
+                    replaces.then(|| ManuallyDrop::into_inner(message))
                 };
                 messages.filter_map(write).for_each(replaced);
                 assert!(next == first + count as u64, "a message for each slot that was claimed");
@@ -231,28 +252,34 @@ impl<T> Run<'_, T> {
 }
 
 impl<T> Ring<T> {
-    /// Writes a message in the owner's turn, to be published by it.
+    /// Writes the message at `from` in the owner's turn, to be published by it. As [`Slots::exchange`].
     ///
     /// # Safety
-    /// The sequence is the turn's or a later one, below its limit, and all before it has been written.
+    /// The sequence is the turn's or a later one, below its limit, and all before it has been written. The
+    /// message is the caller's, who takes it for moved.
     #[inline(always)]
-    unsafe fn write_owned(&self, turn: &Turn<'_>, sequence: Sequence, message: T) -> Option<T> {
+    unsafe fn write_owned(&self, turn: &Turn<'_>, sequence: Sequence, from: *mut T) -> bool {
         if sequence + PREFETCH < turn.limit() {
             self.slots.prefetch(sequence + PREFETCH);
         }
         // SAFETY: ours while the turn lasts, and below the limit: every cursor is past its slot, which holds
-        // the message of one lap ago.
-        unsafe { self.slots.replace(sequence, message) }
+        // the message of one lap ago. The message is the caller's.
+        unsafe { self.slots.exchange(sequence, from) }
     }
 
-    /// Writes a message at a sequence that the caller has claimed, and publishes it.
+    /// Writes the message at `from` at a sequence that the caller has claimed, and publishes it. As
+    /// [`Slots::exchange`].
+    ///
+    /// # Safety
+    /// The sequence was claimed by the caller and not written yet. The message is the caller's, who takes it
+    /// for moved.
     #[inline(always)]
-    fn write_claimed(&self, sequence: Sequence, message: T) -> Option<T> {
+    unsafe fn write_claimed(&self, sequence: Sequence, from: *mut T) -> bool {
         // SAFETY: claimed, so ours until it is published below, and claimed only after every cursor was
-        // past its slot and the message one lap ago was published.
-        let replaced = unsafe { self.slots.replace(sequence, message) };
+        // past its slot and the message one lap ago was published. The message is the caller's.
+        let replaces = unsafe { self.slots.exchange(sequence, from) };
         self.sequencer.publish(sequence);
-        replaced
+        replaces
     }
 }
 

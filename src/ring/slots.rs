@@ -66,22 +66,28 @@ impl<T> Slots<T> {
         prefetch_for_write(std::ptr::from_ref(self.slot(sequence)));
     }
 
-    /// Puts `value` in its slot and gives back the message of one lap ago, if there was one.
+    /// Moves the message at `from` into its slot. If the message of one lap ago, which was there, needs to be
+    /// dropped, that is at `from` now, and the caller's: then true.
     ///
     /// # Safety
     /// The caller alone may touch the slot of `sequence` (it has claimed it and everybody is past its
-    /// previous message), and it holds that previous message if `sequence >= capacity`.
+    /// previous message), and it holds that previous message if `sequence >= capacity`. The message at
+    /// `from` is the caller's, who takes it for moved.
     #[inline(always)]
-    pub(crate) unsafe fn replace(&self, sequence: Sequence, value: T) -> Option<T> {
+    pub(crate) unsafe fn exchange(&self, sequence: Sequence, from: *mut T) -> bool {
+        let exchanges = std::mem::needs_drop::<T>() && sequence > self.mask;
         self.slot(sequence).with_mut(|slot| {
-            // SAFETY: the caller has the slot to itself; the old message is there after lap one.
+            // SAFETY: the caller has the slot and what is at `from` to itself; the old message is there after
+            // lap one.
             unsafe {
-                let old = (std::mem::needs_drop::<T>() && sequence > self.mask)
-                    .then(|| (*slot).assume_init_read());
-                slot.write(MaybeUninit::new(value));
-                old
+                if exchanges {
+                    std::ptr::swap_nonoverlapping(slot.cast(), from, 1);
+                } else {
+                    slot.copy_from_nonoverlapping(from.cast(), 1);
+                }
             }
-        })
+        });
+        exchanges
     }
 
     /// Calls `f` on the message of one lap ago, or on `first()` in the first lap, in its slot.

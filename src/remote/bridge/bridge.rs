@@ -29,7 +29,9 @@ use crate::remote::bridge::stats::{BridgeReport, BridgeStats};
 /// no bridge. So rings that are to hear each other must be joined to the same remote broker, and two bridges of one
 /// ring to one remote broker must not share patterns, or all of them comes twice.
 ///
-/// **Order.** Messages of one publisher keep it, but for requests, which may be overtaken. After an outage a message
+/// **Order.** Messages of one publisher keep it, but for requests, which may be overtaken. (Where many are in flight,
+/// and others publish at the same remote broker so much that its client has no room, they may not: give the bridge
+/// a connection of its own.) After an outage a message
 /// that is published again may come behind those that were in flight with it and got through, on NATS with
 /// JetStream or `flush_each`: [`in_flight(1)`](BridgeBuilder::in_flight) keeps the order there as well.
 ///

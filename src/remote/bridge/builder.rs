@@ -105,8 +105,8 @@ impl<M: Message, H: Hook<M>, R: MessageBroker<M>> BridgeBuilder<M, H, R> {
         self
     }
 
-    /// How many messages may be on their way to the remote broker at a time. 256 unless said. (One, if it does not
-    /// tell whether it is connected: see [`MessageBroker::linked`].)
+    /// How many messages may be on their way to the remote broker at a time, where it has to confirm them. 256 unless
+    /// said; never more than keep their order there ([`LinkedBroker::pipeline`](crate::LinkedBroker::pipeline)).
     pub fn in_flight(mut self, messages: usize) -> Self {
         self.in_flight = messages;
         self
@@ -146,6 +146,7 @@ impl<M: Message, H: Hook<M>, R: MessageBroker<M>> BridgeBuilder<M, H, R> {
         let lag = Lag::new(bus.clone(), subscriber.id());
         let Self { local, remote, name, exports, imports, policy, in_flight, .. } = self;
         let state = remote.linked().map(LinkedBroker::state);
+        let in_flight = in_flight.min(remote.linked().map_or(1, LinkedBroker::pipeline));
         let (counts, carried) = (Arc::new(Counts::new(&name)), Arc::new(Carried::default()));
         let (replies, received) = mpsc::unbounded_channel();
         let wanted = Wanted {

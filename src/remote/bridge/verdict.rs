@@ -53,7 +53,9 @@ fn judge_known<M>(error: BrokerError<M>) -> Verdict<M> {
         BrokerError::Rejected { envelope, .. } => Verdict::Never(Why::Rejected, Some(envelope)),
         BrokerError::Backend { envelope: Some(envelope), source } => {
             match source.downcast_ref::<RemoteError>() {
-                Some(RemoteError::Disconnected { .. }) => Verdict::Again(envelope),
+                Some(RemoteError::Disconnected { .. } | RemoteError::BufferFull { .. }) => {
+                    Verdict::Again(envelope)
+                }
                 Some(RemoteError::Unconfirmed(_)) => Verdict::Unconfirmed(envelope),
                 _ => Verdict::Never(Why::Refused(source.to_string()), Some(envelope)),
             }
@@ -104,6 +106,7 @@ mod tests {
             (BrokerError::Expired(envelope()), "expired"),
             (rejected, "rejected"),
             (backend(RemoteError::Disconnected { waited }), "again"),
+            (backend(RemoteError::BufferFull { messages: 1, bytes: 9, size: 9 }), "again"),
             (backend(RemoteError::Unconfirmed("cut".into())), "unconfirmed"),
             (backend(RemoteError::TooLarge { size: 9, limit: 8 }), "refused"),
             (backend(RemoteError::Refused("full".into())), "refused"),

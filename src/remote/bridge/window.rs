@@ -1,8 +1,10 @@
 //! The messages that are on their way to the remote broker.
 //!
-//! They are started in order, and each is polled when it is started. If it is pending then, and the connection was
-//! there all the while, it has been sent, and the next may be started. Otherwise it waits for the connection or for
-//! room, and the next must not be started, or it might overtake it.
+//! They are started in order, and each is polled when it is started. As long as the connection is the same all the
+//! while, one that is pending then has been sent, and the next may be started, up to the limit. Otherwise it may wait
+//! for the connection, or have been sent on another: then all must be through before the next is started, or that
+//! might overtake them. The first on a connection, and the first after a failure, goes alone: a server that has just
+//! been started may refuse some messages, and take those behind them.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -24,13 +26,15 @@ type Sending<E> = Pin<Box<dyn Future<Output = (Number, Result<(), E>)> + Send>>;
 pub(crate) struct Window<M, E> {
     running: FuturesUnordered<Sending<E>>,
     next: Number,
-    /// This one is not known to have been sent.
-    unsent: Option<Number>,
     /// Those that have to be started again, before all others.
     failed: BTreeMap<Number, MessageEnvelope<M>>,
     limit: usize,
     /// Without it only one message is in flight.
     state: Option<watch::Receiver<ConnectionState>>,
+    /// The connection was there when the first of those that are running was started.
+    is_connected: bool,
+    /// The server has taken a message on it, and none has failed since.
+    is_proven: bool,
 }
 
 impl<M, E> Window<M, E> {
@@ -38,10 +42,11 @@ impl<M, E> Window<M, E> {
         Self {
             running: FuturesUnordered::new(),
             next: 0,
-            unsent: None,
             failed: BTreeMap::new(),
             limit,
             state,
+            is_connected: false,
+            is_proven: false,
         }
     }
 
@@ -56,7 +61,9 @@ impl<M, E> Window<M, E> {
 
     /// Whether another may be started now.
     pub(crate) fn has_room(&self) -> bool {
-        self.unsent.is_none() && self.failed.is_empty() && self.running.len() < self.limit
+        let has_room = self.running.len() < self.limit && self.is_proven;
+        let follows = has_room && self.is_same_connection();
+        self.failed.is_empty() && (self.running.is_empty() || follows)
     }
 
     /// Starts a message; gives what became of it if that is known at once.
@@ -66,24 +73,22 @@ impl<M, E> Window<M, E> {
     {
         let number = self.next;
         self.next += 1;
-        let was_connected = self.look_connected();
+        if self.running.is_empty() {
+            self.is_proven &= self.is_same_connection();
+            self.look_connected();
+        }
         let mut sending: Sending<E> = Box::pin(async move { (number, sending.await) });
         let polled = poll_once(sending.as_mut()).await;
         if polled.is_none() {
-            if !(was_connected && self.still_connected()) {
-                self.unsent = Some(number);
-            }
             self.running.push(sending);
         }
-        polled
+        polled.inspect(|(_, sent)| self.is_proven = sent.is_ok())
     }
 
     /// The next message that is through, in whatever order. `None` if nothing is running.
     pub(crate) async fn next(&mut self) -> Option<(Number, Result<(), E>)> {
         let (number, sent) = self.running.next().await?;
-        if self.unsent == Some(number) {
-            self.unsent = None;
-        }
+        self.is_proven = sent.is_ok();
         Some((number, sent))
     }
 
@@ -100,14 +105,16 @@ impl<M, E> Window<M, E> {
         settled.then(|| std::mem::take(&mut self.failed).into_values())
     }
 
-    fn look_connected(&mut self) -> bool {
+    fn look_connected(&mut self) {
         let state = self.state.as_mut();
-        state.is_some_and(|state| *state.borrow_and_update() == ConnectionState::Connected)
+        self.is_connected =
+            state.is_some_and(|state| *state.borrow_and_update() == ConnectionState::Connected);
     }
 
-    /// Whether nothing has changed since `look_connected`.
-    fn still_connected(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| matches!(state.has_changed(), Ok(false)))
+    /// Whether the connection has been there since the first of those that are running was started.
+    fn is_same_connection(&self) -> bool {
+        let unchanged = |state: &watch::Receiver<_>| matches!(state.has_changed(), Ok(false));
+        self.is_connected && self.state.as_ref().is_some_and(unchanged)
     }
 }
 

@@ -82,6 +82,11 @@ impl<M: Message, H: Hook<M>> Backend for Nats<M, H> {
         self.log.is_some()
     }
 
+    /// The client takes 2,048 commands before it waits, of which a message is two.
+    fn pipeline(&self) -> usize {
+        if self.flushes || self.log.is_some() { 1_000 } else { 1 }
+    }
+
     fn size(&self, envelope: &MessageEnvelope<M>) -> Result<usize, RemoteError> {
         let Outgoing { subject, headers, payload } = self.outgoing(envelope, false)?;
         Ok(subject.len() + wire::size(&headers) + payload.len())

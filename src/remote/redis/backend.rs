@@ -73,6 +73,11 @@ impl<M: Message, H: Hook<M>> Backend for Redis<M, H> {
         self.streams.is_some()
     }
 
+    /// The client takes 50 commands before it waits.
+    fn pipeline(&self) -> usize {
+        48
+    }
+
     fn size(&self, envelope: &MessageEnvelope<M>) -> Result<usize, RemoteError> {
         Ok(self.frame(envelope)?.len())
     }

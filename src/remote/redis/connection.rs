@@ -178,10 +178,19 @@ pub(crate) fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout() || error.is_connection_dropped()
 }
 
+/// Whether the server is there, and does nothing yet: it was started a moment ago, say.
+fn is_not_ready(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
+    matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain))
+}
+
 /// Why a command failed.
 pub(crate) fn explain(error: RedisError) -> RemoteError {
     if is_broken(&error) || error.is_io_error() {
         return RemoteError::Unconfirmed(Box::new(error));
+    }
+    if is_not_ready(&error) {
+        return RemoteError::Disconnected { waited: Duration::ZERO };
     }
     RemoteError::Refused(Box::new(error))
 }
