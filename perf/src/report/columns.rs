@@ -90,7 +90,7 @@ const ASKS: &[Column] = &[P50, P99, P999, EACH, ("allocs/ask", ALLOCATIONS.1), B
 
 /// Of rows in which an actor is asked by many tasks.
 const ASKS_IN_FLIGHT: &[Column] =
-    &[rate("M asks/s"), P50, P99, ("allocs/ask", ALLOCATIONS.1), CORES, BOOKS];
+    &[rate("M asks/s"), P50, P99, ("allocs/ask", ALLOCATIONS.1), BOOKS];
 
 /// Of the row in which actors are spawned and stopped.
 const SPAWNS: &[Column] = &[rate("M actors/s"), EACH, ("allocs/actor", ALLOCATIONS.1), BOOKS];
