@@ -18,6 +18,8 @@ chapters! {
     migrating: "src/migrating.md",
     journal: "src/journal.md",
     waiting: "src/waiting.md",
+    inspect: "src/inspect.md",
+    bench: "src/bench.md",
     memory_model: "src/memory-model.md",
     failures: "src/failures.md",
     mistakes: "src/mistakes.md",

@@ -398,3 +398,59 @@ fn clients_are_cut_off_when_the_server_goes() {
     assert!(matches!(error, InspectError::Connection { .. }), "{error}");
     assert!(!Path::new(&place.socket()).exists());
 }
+
+// ===== actors =====
+
+#[cfg(feature = "actors")]
+mod actors {
+    use std::time::Duration;
+
+    use stentor::inspect::{Inspector, Limits};
+    use stentor::{
+        Actor, ActorContext, ActorSystem, Drain, InMemoryMessageBroker, MessageBroker,
+        MessageEnvelope, SystemConfig,
+    };
+    use tokio::sync::watch;
+
+    /// Handles nothing before it is told to.
+    struct Gated(watch::Receiver<bool>);
+
+    impl<B: MessageBroker<u64>> Actor<u64, B> for Gated {
+        async fn handle(&mut self, _: MessageEnvelope<u64>, _: &mut ActorContext<u64, B>) {
+            let _ = self.0.wait_for(|is_open| *is_open).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_actors_with_the_fullest_mailboxes_are_seen() {
+        let broker = InMemoryMessageBroker::<u64>::builder().build();
+        let system = ActorSystem::new(SystemConfig::default(), broker).await.unwrap();
+        let mut limits = Limits::default();
+        limits.listed = 2;
+        let inspector = Inspector::new("test").limits(limits);
+        inspector.system("desk", &system);
+        let (gate, gated) = watch::channel(false);
+        // Actor `n` gets so many messages, and has one of them in hand.
+        for count in [3_u64, 9, 1, 7, 5] {
+            let actor = system.spawn(format!("a{count}"), Gated(gated.clone())).unwrap();
+            for number in 0..count {
+                system.send(actor, number).await.unwrap();
+            }
+        }
+        let seen = || inspector.snapshot().systems.remove(0);
+        let depths = || seen().actors.iter().map(|actor| actor.depth).collect::<Vec<_>>();
+        while depths() != [8, 6] {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let now = seen();
+        assert_eq!((now.name.as_str(), now.state.as_str()), ("desk", "running"));
+        assert_eq!((now.living, now.spawned, now.actors.len()), (5, 5, 2));
+        assert_eq!(now.actors[0].name.as_deref(), Some("a9"));
+
+        gate.send(true).unwrap();
+        let report = system.shutdown(Drain::Within(Duration::from_secs(60))).await;
+        assert_eq!(report.handled, 25);
+        drop(system);
+        assert!(inspector.snapshot().systems.is_empty());
+    }
+}

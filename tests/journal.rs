@@ -187,6 +187,30 @@ fn retention_deletes_whole_segments_by_size_count_and_age() {
     assert_eq!(all(&journal).last(), Some(&1002));
 }
 
+#[test]
+fn a_replay_that_retention_overtakes_says_so() {
+    let dir = Dir::filled(0..1000, small());
+    let journal = dir.open(small()).unwrap();
+    let mut replay = journal.replay(ReplayQuery::new()).unwrap();
+    assert_eq!(replay.next().unwrap().unwrap().sequence, 0);
+    let segments = dir.segments();
+    for segment in &segments[..5] {
+        std::fs::remove_file(segment).unwrap();
+    }
+    // It goes on in the file that it has open, and ends with an error.
+    let (mut read, mut end) = (1, None);
+    for found in replay.by_ref() {
+        match found {
+            Ok(journalled) => assert_eq!(journalled.sequence, read),
+            Err(error) => end = Some(error.to_string()),
+        }
+        read += 1;
+    }
+    let oldest = segments[5].file_stem().unwrap().to_str().unwrap().trim_start_matches('0');
+    let expected = format!("sequence {} has been deleted: the oldest is {oldest}", read - 1);
+    assert_eq!(end.unwrap(), expected);
+}
+
 // ===== the stage =====
 
 fn broker(capacity: usize) -> InMemoryMessageBroker<u64> {
@@ -336,7 +360,7 @@ fn dead_letters_of_a_broker_are_journalled_and_requeued_once() {
 fn what_a_router_and_a_bus_subscriber_see_is_journalled_before() {
     let dir = Dir::new();
     let journal = dir.open(small()).unwrap();
-    let broker = broker(64);
+    let broker = broker(1024);
     let stage = journal.stage(&broker).start().unwrap();
     let router = stentor::Router::builder(broker.bus()).start().unwrap();
     let seen = journal.clone();

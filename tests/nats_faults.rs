@@ -239,3 +239,30 @@ async fn a_bad_network_costs_nothing() {
         assert_eq!(received.message, number);
     }
 }
+
+#[cfg(feature = "inspect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_on_sees_the_outage() {
+    let mut server = Server::nats();
+    let broker = NatsMessageBroker::<u64>::builder(server.url()).config(config());
+    let broker = broker.connect().await.unwrap();
+    let inspector = stentor::inspect::Inspector::new("test");
+    inspector.nats("uplink", &broker);
+    broker.publish(MessageEnvelope::new(1)).await.unwrap();
+    let seen = || inspector.snapshot().remotes.remove(0);
+    let before = seen();
+    assert_eq!((before.name.as_str(), before.backend.as_str()), ("uplink", "nats"));
+    assert_eq!((before.state.as_str(), before.published), ("connected", 1));
+
+    server.kill();
+    until(&broker, ConnectionState::Reconnecting).await;
+    let during = seen();
+    assert_eq!((during.state.as_str(), during.connections_lost), ("reconnecting", 1));
+    server.restart();
+    until(&broker, ConnectionState::Connected).await;
+    assert_eq!(seen().state, "connected");
+    drop(broker);
+    while !inspector.snapshot().remotes.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,6 +1,7 @@
 //! The real command, looking at this process.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -16,7 +17,8 @@ impl Home {
     fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("stentor-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("stentor")).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(path.join("stentor")).unwrap();
         Self(path)
     }
 
@@ -119,6 +121,67 @@ fn sockets_of_processes_that_are_gone_do_not_count() {
     let _server = inspector.serve_at(home.socket("new", 4)).unwrap();
     let tables = stdout(&home.top(&["--once", "--every", "0.1"]));
     assert!(tables.starts_with("new (pid "), "{tables}");
+}
+
+#[test]
+fn a_service_is_found_where_it_serves_unless_told_otherwise() {
+    // Its own process, for the directory is a matter of the environment.
+    let home = Home::new("service");
+    let left = home.socket("tests", 3);
+    let others = home.socket("tests-other", 3);
+    for path in [&left, &others] {
+        drop(UnixListener::bind(path).unwrap());
+    }
+    let service = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "serve_until_killed", "--ignored"])
+        .env("XDG_RUNTIME_DIR", &home.0)
+        .env("STENTOR_TEST_SERVICE", "1")
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    let mut service = service.unwrap();
+    let tables = (0..300).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let output = home.top(&["tests", "--once", "--every", "0.1"]);
+        output.status.success().then(|| stdout(&output))
+    });
+    service.kill().unwrap();
+    service.wait().unwrap();
+    let tables = tables.expect("the service is found");
+    assert!(tables.starts_with(&format!("tests (pid {})", service.id())), "{tables}");
+    assert!(!left.exists(), "what a process of its name left is gone");
+    assert!(others.exists(), "what others left is not its business");
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(home.0.join("stentor")).unwrap());
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+/// The service of the test above.
+#[test]
+#[ignore = "a part of another test"]
+fn serve_until_killed() {
+    if std::env::var_os("STENTOR_TEST_SERVICE").is_some() {
+        let _server = Inspector::new("tests").serve().unwrap();
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_others_may_enter_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = Home::new("open");
+    let open = home.0.join("stentor");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "serve_until_killed", "--ignored", "--nocapture"])
+        .env("XDG_RUNTIME_DIR", &home.0)
+        .env("STENTOR_TEST_SERVICE", "1")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("Directory {") && said.contains("its mode is 0777"), "{said}");
 }
 
 #[test]

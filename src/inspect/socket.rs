@@ -47,7 +47,25 @@ pub(crate) fn own_path(name: &str) -> Result<PathBuf, InspectError> {
     }
     let directory = directory();
     make_directory(&directory)?;
+    forget_the_gone(name);
     Ok(directory.join(format!("{name}-{}.sock", std::process::id())))
+}
+
+/// Removes sockets that processes of this name have left behind.
+fn forget_the_gone(name: &str) {
+    let is_of_name = |path: &Path| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        stem.and_then(|stem| stem.rsplit_once('-')).is_some_and(|(of, _)| of == name)
+    };
+    for path in sockets().iter().filter(|path| is_of_name(path) && is_left(path)) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Whether nobody serves at a socket any more. (Sockets listen before they come to their places.)
+fn is_left(path: &Path) -> bool {
+    let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
+    UnixStream::connect(path).err().is_some_and(refused)
 }
 
 /// Makes a directory that is the user's alone, or sees that it is.
@@ -131,8 +149,5 @@ fn make_way(path: &Path) -> Result<(), InspectError> {
     if !is_socket(path) {
         return Err(InspectError::NotASocket { path: path.to_owned() });
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
-        _ => Err(InspectError::InUse { path: path.to_owned() }),
-    }
+    if is_left(path) { Ok(()) } else { Err(InspectError::InUse { path: path.to_owned() }) }
 }

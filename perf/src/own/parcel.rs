@@ -8,22 +8,22 @@ pub const SIZES: &[usize] = &[16, 32, 64, 128, 256, 512, 1_024, 4_096, 16_384];
 /// What goes through a ring. It is written as a whole; a subscriber looks at its numbers, its time, and its end.
 pub trait Parcel: Clone + Send + Sync + 'static {
     /// Packs a message.
-    fn pack(message: &Message) -> Self;
+    fn pack(message: Message) -> Self;
 
-    /// What subscribers check of it.
-    fn unpack(&self) -> Message;
+    /// Gives away what subscribers check of it.
+    fn give(&self, take: impl FnOnce(&Message));
 }
 
 /// As it is.
 impl Parcel for Message {
     #[inline(always)]
-    fn pack(message: &Message) -> Self {
-        *message
+    fn pack(message: Message) -> Self {
+        message
     }
 
     #[inline(always)]
-    fn unpack(&self) -> Message {
-        *self
+    fn give(&self, take: impl FnOnce(&Message)) {
+        take(self);
     }
 }
 
@@ -41,15 +41,15 @@ const SEQUENCE_BITS: u32 = 56;
 
 impl Parcel for Small {
     #[inline(always)]
-    fn pack(message: &Message) -> Self {
+    fn pack(message: Message) -> Self {
         let number = message.publisher << SEQUENCE_BITS | message.sequence;
         Self { number, due: message.payload[0] }
     }
 
     #[inline(always)]
-    fn unpack(&self) -> Message {
+    fn give(&self, take: impl FnOnce(&Message)) {
         let sequence = self.number & ((1 << SEQUENCE_BITS) - 1);
-        Message::stamped(self.number >> SEQUENCE_BITS, sequence, self.due)
+        take(&Message::stamped(self.number >> SEQUENCE_BITS, sequence, self.due));
     }
 }
 
@@ -59,7 +59,7 @@ pub struct Words<const COUNT: usize>([u64; COUNT]);
 
 impl<const COUNT: usize> Parcel for Words<COUNT> {
     #[inline(always)]
-    fn pack(message: &Message) -> Self {
+    fn pack(message: Message) -> Self {
         const { assert!(COUNT >= 4, "room for what is checked") };
         let mut words = [message.sequence; COUNT];
         (words[1], words[2]) = (message.publisher, message.payload[0]);
@@ -67,10 +67,10 @@ impl<const COUNT: usize> Parcel for Words<COUNT> {
     }
 
     #[inline(always)]
-    fn unpack(&self) -> Message {
+    fn give(&self, take: impl FnOnce(&Message)) {
         let mut message = Message::stamped(self.0[1], self.0[0], self.0[2]);
         message.payload[5] = self.0[COUNT - 1];
-        message
+        take(&message);
     }
 }
 
@@ -84,14 +84,21 @@ mod tests {
         assert_eq!(sizes, [16, 32, 16_384]);
     }
 
+    fn given(parcel: impl Parcel) -> Message {
+        let mut given = Message::default();
+        parcel.give(|message| given = *message);
+        given
+    }
+
     #[test]
     fn what_is_checked_comes_out_as_it_went_in() {
         let message = Message::stamped(7, 123, 456);
-        assert_eq!(Small::pack(&message).unpack(), message);
-        assert_eq!(Words::<4>::pack(&message).unpack(), message);
-        assert_eq!(Words::<64>::pack(&message).unpack(), message);
-        let mut torn = Words::<64>::pack(&message);
+        assert_eq!(given(message), message);
+        assert_eq!(given(Small::pack(message)), message);
+        assert_eq!(given(Words::<4>::pack(message)), message);
+        assert_eq!(given(Words::<64>::pack(message)), message);
+        let mut torn = Words::<64>::pack(message);
         torn.0[63] = 0;
-        assert_ne!(torn.unpack(), message);
+        assert_ne!(given(torn), message);
     }
 }

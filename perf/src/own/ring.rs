@@ -66,7 +66,7 @@ impl<P: Parcel> Routed<P> {
         let router = Router::builder(&bus).batch(READ).start().expect("one thread");
         let (crew, sinks) = Crew::expect(sinks);
         for mut sink in sinks {
-            router.handle("sink", move |parcel: &P| sink.take(&parcel.unpack()));
+            router.handle("sink", move |parcel: &P| parcel.give(|message| sink.take(message)));
         }
         (publishers(&bus, topology), crew, router)
     }
@@ -101,19 +101,19 @@ impl<P: Parcel> Adds for Routed<P> {
 impl<P: Parcel> Publish for Publisher<P> {
     #[inline]
     fn publish(&mut self, message: Message) {
-        Publisher::publish(self, P::pack(&message)).expect("open");
+        Publisher::publish(self, P::pack(message)).expect("open");
     }
 
     #[inline]
     fn publish_batch(&mut self, messages: &[Message]) {
-        Publisher::publish_batch(self, messages.iter().map(P::pack)).expect("open");
+        Publisher::publish_batch(self, messages.iter().copied().map(P::pack)).expect("open");
     }
 }
 
 impl<P: Parcel> PublishAsync for Publisher<P> {
     #[inline]
     async fn publish(&mut self, message: Message) {
-        self.publish_async(P::pack(&message)).await.expect("open");
+        self.publish_async(P::pack(message)).await.expect("open");
     }
 }
 
@@ -121,7 +121,9 @@ impl<P: Parcel> Receive for Subscriber<P> {
     #[inline]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.read(READ) {
-            Ok(batch) => (&batch).into_iter().for_each(|parcel: &P| sink.take(&parcel.unpack())),
+            Ok(batch) => (&batch)
+                .into_iter()
+                .for_each(|parcel: &P| parcel.give(|message| sink.take(message))),
             Err(error) => return is_gap(&error),
         }
         true
@@ -132,7 +134,9 @@ impl<P: Parcel> ReceiveAsync for Subscriber<P> {
     #[inline]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.read_async(READ).await {
-            Ok(batch) => (&batch).into_iter().for_each(|parcel: &P| sink.take(&parcel.unpack())),
+            Ok(batch) => (&batch)
+                .into_iter()
+                .for_each(|parcel: &P| parcel.give(|message| sink.take(message))),
             Err(error) => return is_gap(&error),
         }
         true
@@ -145,7 +149,7 @@ impl<P: Parcel> Poll for Subscriber<P> {
         let Ok(batch) = self.try_read(READ) else {
             return 0;
         };
-        (&batch).into_iter().for_each(|parcel: &P| sink.take(&parcel.unpack()));
+        (&batch).into_iter().for_each(|parcel: &P| parcel.give(|message| sink.take(message)));
         batch.len()
     }
 }

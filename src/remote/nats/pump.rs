@@ -67,7 +67,9 @@ pub(crate) async fn feed<M: Message, H: Hook<M>>(
     let core = Arc::clone(&nats.core);
     let (sender, mut collected) = mpsc::channel(nats.client_buffer);
     let (stop, stopped) = oneshot::channel();
-    core.runtime.spawn(collect(Arc::clone(&core), subscriber, sender, stopped));
+    let collecting = collect(Arc::clone(&core), subscriber, sender, stopped);
+    // Whenever it runs it takes all that there is, not only as many messages as a task may take in a row.
+    core.runtime.spawn(tokio::task::unconstrained(collecting));
     let feeding = async {
         loop {
             tokio::select! {
