@@ -1,5 +1,7 @@
 //! The README and the chapters as documentation, so that `cargo test` compiles and runs their code.
 
+#![allow(clippy::needless_doctest_main, reason = "the README has whole programs, to be pasted")]
+
 macro_rules! chapters {
     ($($name:ident: $file:literal),+ $(,)?) => {
         $(
