@@ -1,12 +1,15 @@
-//! The dashboard in `docs/grafana` asks for what the endpoint of the example `observability` has, and for all of it.
+//! The dashboard in `docs/grafana` asks for what the endpoint of the example `observability` has, and for all of it. With a
+//! broker beyond the process at the same endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use stentor::{Metrics as Hook, NatsMessageBroker};
 
 #[allow(dead_code, reason = "its `main` is not for us")]
 #[path = "../examples/observability.rs"]
 mod observability;
+mod servers;
 
 /// Metrics, with their labels.
 type Metrics = BTreeMap<String, BTreeSet<String>>;
@@ -70,12 +73,15 @@ fn metrics(text: &str) -> Metrics {
 
 /// What the endpoint has once the service has worked.
 fn page() -> String {
+    let server = servers::Server::nats();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let address = observability::free_address().unwrap();
     runtime.block_on(async {
         observability::serve_metrics(address).unwrap();
         let broker = observability::start().unwrap();
         observability::work(&broker).await.unwrap();
+        let remote = NatsMessageBroker::<u64>::builder(server.url()).connect().await.unwrap();
+        Hook::new("remote").record_remote(&remote.metrics());
         tokio::task::spawn_blocking(move || observability::scrape(address)).await.unwrap().unwrap()
     })
 }
