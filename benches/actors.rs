@@ -1,4 +1,4 @@
-//! Actors on an in-memory broker: telling, asking, spawning, and the memory of idle ones.
+//! Actors on an in-memory broker: telling, asking, spawning, the memory of idle ones, and allocations.
 
 mod support;
 
@@ -21,13 +21,14 @@ const LONG: Duration = Duration::from_secs(60);
 type Broker = InMemoryMessageBroker<u64>;
 type System = ActorSystem<u64, Broker>;
 
-/// Counts the bytes that are held.
-struct Held(AtomicUsize);
+/// Counts the bytes that are held, and allocations.
+struct Held(AtomicUsize, AtomicU64);
 
-// SAFETY: everything is `System`'s; the counter neither allocates nor has a destructor.
+// SAFETY: everything is `System`'s; the counters neither allocate nor have a destructor.
 unsafe impl GlobalAlloc for Held {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.0.fetch_add(layout.size(), Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { Malloc.alloc(layout) }
     }
@@ -40,7 +41,7 @@ unsafe impl GlobalAlloc for Held {
 }
 
 #[global_allocator]
-static HELD: Held = Held(AtomicUsize::new(0));
+static HELD: Held = Held(AtomicUsize::new(0), AtomicU64::new(0));
 
 /// What actors have been told, together.
 #[derive(Default)]
@@ -207,5 +208,38 @@ fn spawning(c: &mut Criterion) {
     runtime.block_on(system.shutdown(Drain::Within(LONG)));
 }
 
-criterion_group!(name = all; config = support::config(); targets = telling, asking, spawning);
+/// Tells an actor, asks another, and counts what either allocates the second time, when all has grown.
+fn allocating(_: &mut Criterion) {
+    let messages = 10_000;
+    let (mut tells, mut asks) = (0, 0);
+    let runtime = runtime(1);
+    runtime.block_on(async {
+        let (system, told) = (system().await, Arc::new(Told::default()));
+        let counter = Counter { told: Arc::clone(&told), is_alone: true, count: 0 };
+        let counter = system.spawn("counter", counter).unwrap();
+        let echo = system.spawn("echo", Echo).unwrap();
+        for time in 1..=2 {
+            told.expected.store(time * messages, Ordering::Relaxed);
+            let before = HELD.1.load(Ordering::Relaxed);
+            for number in 0..messages {
+                system.send(counter, number).await.unwrap();
+            }
+            told.all.notified().await;
+            let between = HELD.1.load(Ordering::Relaxed);
+            for number in 0..messages {
+                ask(&system, echo, number).await;
+            }
+            (tells, asks) = (between - before, HELD.1.load(Ordering::Relaxed) - between);
+        }
+        system.shutdown(Drain::Within(LONG)).await;
+    });
+    let each = |count| count as f64 / messages as f64;
+    println!("actors/allocations: {} for a tell, {} for an ask\n", each(tells), each(asks));
+}
+
+criterion_group!(
+    name = all;
+    config = support::config();
+    targets = telling, asking, spawning, allocating
+);
 criterion_main!(all);

@@ -35,13 +35,19 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn open(name: &str, durability: Durability) -> Journal<Cell> {
-    let retention = Retention { bytes: Some(512 << 20), ..Retention::default() };
-    let config = JournalConfig { durability, retention, ..JournalConfig::default() };
+    keeping(name, durability, 64 << 20, 512 << 20)
+}
+
+/// A journal of segments of this size that keeps so many bytes.
+fn keeping(name: &str, durability: Durability, segment: u64, kept: u64) -> Journal<Cell> {
+    let retention = Retention { bytes: Some(kept), ..Retention::default() };
+    let segment_bytes = segment;
+    let config = JournalConfig { durability, retention, segment_bytes, ..JournalConfig::default() };
     Journal::open(directory(name), config).unwrap()
 }
 
-fn broker() -> Broker {
-    Broker::builder().capacity(CAPACITY).build()
+fn broker(capacity: usize) -> Broker {
+    Broker::builder().capacity(capacity).build()
 }
 
 fn publish(broker: &Broker, messages: u64) {
@@ -53,11 +59,10 @@ fn publish(broker: &Broker, messages: u64) {
 /// From the first to be published until the last is on disk.
 fn durable(c: &mut Criterion) {
     let mut group = support::group(c, "journal/durable");
-    for (name, durability) in POLICIES {
+    let mut measure = |name: &str, capacity: usize, open: &dyn Fn() -> Journal<Cell>| {
         group.bench_function(name, |b| {
             b.iter_custom(|messages| {
-                let journal = open("durable", durability);
-                let broker = broker();
+                let (journal, broker) = (open(), broker(capacity));
                 let stage = journal.stage(&broker).start().unwrap();
                 let start = Instant::now();
                 publish(&broker, messages);
@@ -70,7 +75,13 @@ fn durable(c: &mut Criterion) {
                 elapsed
             });
         });
+    };
+    for (name, durability) in POLICIES {
+        measure(name, CAPACITY, &|| open("durable", durability));
     }
+    let every = Durability::EveryBatch;
+    measure("every batch, a ring of 1,024", 1024, &|| open("durable", every));
+    measure("every batch, 8 MiB kept", CAPACITY, &|| keeping("durable", every, 1 << 20, 8 << 20));
     group.finish();
 }
 
@@ -79,7 +90,7 @@ fn latency(c: &mut Criterion) {
     let mut group = support::group(c, "journal/publish_durable");
     for (name, durability) in POLICIES {
         let journal = open("latency", durability);
-        let broker = broker();
+        let broker = broker(CAPACITY);
         let stage = journal.stage(&broker).start().unwrap();
         group.bench_function(name, |b| {
             b.iter(|| broker.publish_durable_blocking(MessageEnvelope::new([1; 8]), &stage));
@@ -122,12 +133,18 @@ fn replay(c: &mut Criterion) {
     group.finish();
 }
 
+/// Who else reads the bus.
+enum Beside {
+    Subscriber(thread::JoinHandle<()>),
+    Stage(JournalStage<Cell>),
+}
+
 /// Messages per second that reach a subscriber that is not behind the stage.
 fn beside(c: &mut Criterion) {
     let mut group = support::group(c, "journal/beside");
-    let run = |messages, stage: &dyn Fn(&Broker) -> Option<JournalStage<Cell>>| {
-        let broker = broker();
-        let stage = stage(&broker);
+    let run = |messages, beside: &dyn Fn(&Broker) -> Option<Beside>| {
+        let broker = broker(CAPACITY);
+        let beside = beside(&broker);
         let mut subscriber = broker.bus().subscribe();
         let start = Instant::now();
         let reader = thread::spawn(move || {
@@ -141,20 +158,37 @@ fn beside(c: &mut Criterion) {
         drop(broker);
         reader.join().unwrap();
         let elapsed = start.elapsed();
-        drop(stage);
+        match beside {
+            Some(Beside::Subscriber(thread)) => thread.join().unwrap(),
+            Some(Beside::Stage(stage)) => stage.join(),
+            None => {}
+        }
         elapsed
     };
-    group.bench_function("no stage", |b| b.iter_custom(|n| run(n, &|_| None)));
+    group.bench_function("nobody", |b| b.iter_custom(|n| run(n, &|_| None)));
+    group.bench_function("a subscriber that does nothing", |b| {
+        b.iter_custom(|n| {
+            run(n, &|broker| {
+                let mut subscriber = broker.bus().subscribe();
+                let idle = move || while subscriber.read(1024).is_ok() {};
+                Some(Beside::Subscriber(thread::spawn(idle)))
+            })
+        });
+    });
     group.bench_function("a stage that selects nothing", |b| {
         b.iter_custom(|n| {
             let journal = open("beside", Durability::EveryBatch);
-            run(n, &|broker| Some(journal.stage(broker).topic("nothing").unwrap().start().unwrap()))
+            run(n, &|broker| {
+                Some(Beside::Stage(
+                    journal.stage(broker).topic("nothing").unwrap().start().unwrap(),
+                ))
+            })
         });
     });
     group.bench_function("a stage that selects all", |b| {
         b.iter_custom(|n| {
             let journal = open("beside", Durability::EveryBatch);
-            run(n, &|broker| Some(journal.stage(broker).start().unwrap()))
+            run(n, &|broker| Some(Beside::Stage(journal.stage(broker).start().unwrap())))
         });
     });
     group.finish();

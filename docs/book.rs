@@ -1,4 +1,4 @@
-//! The chapters as documentation, so that `cargo test` compiles and runs their code.
+//! The README and the chapters as documentation, so that `cargo test` compiles and runs their code.
 
 macro_rules! chapters {
     ($($name:ident: $file:literal),+ $(,)?) => {
@@ -10,11 +10,13 @@ macro_rules! chapters {
 }
 
 chapters! {
+    readme: "../README.md",
     getting_started: "src/getting-started.md",
     choosing: "src/choosing.md",
     recipes: "src/recipes.md",
     bridge: "src/bridge.md",
     migrating: "src/migrating.md",
+    journal: "src/journal.md",
     waiting: "src/waiting.md",
     inspect: "src/inspect.md",
     bench: "src/bench.md",

@@ -1,5 +1,6 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![allow(clippy::needless_doctest_main, reason = "the README has whole programs, to be pasted")]
 
 #[cfg(feature = "actors")]
 mod actor;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bridging::{Broker, PATIENCE, about, broker, broker_of, end, next, numbers, until};
+use bridging::{Broker, PATIENCE, about, between, broker, broker_of, end, next, numbers, until};
 use stentor::{
-    Bridge, BridgeBuilder, BridgeError, BridgePolicy, BrokerError, Hook, InMemoryMessageBroker,
-    MessageBroker, MessageEnvelope, Origin, Rejection, Timestamp, Topic,
+    Bridge, BridgeError, BridgePolicy, BrokerError, Hook, InMemoryMessageBroker, MessageBroker,
+    MessageEnvelope, Origin, Rejection, Timestamp, Topic,
 };
 use tokio::time::timeout;
 

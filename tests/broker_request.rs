@@ -406,7 +406,9 @@ fn who_answers_sees_the_deadline() {
     let before = std::time::Instant::now();
     asked!(broker, stream, question() => request, seen);
     let deadline = broker.pending(&seen).unwrap().deadline.unwrap();
-    assert!(deadline >= before + LONG && deadline <= std::time::Instant::now() + LONG);
+    // A long time-out is counted from a tick of the system's clock, of 10 ms at most, and is never early.
+    let latest = std::time::Instant::now() + LONG + Duration::from_millis(10);
+    assert!(deadline >= before + LONG && deadline <= latest);
     std::hint::black_box(&mut request);
 }
 

@@ -187,6 +187,30 @@ fn retention_deletes_whole_segments_by_size_count_and_age() {
     assert_eq!(all(&journal).last(), Some(&1002));
 }
 
+#[test]
+fn a_replay_that_retention_overtakes_says_so() {
+    let dir = Dir::filled(0..1000, small());
+    let journal = dir.open(small()).unwrap();
+    let mut replay = journal.replay(ReplayQuery::new()).unwrap();
+    assert_eq!(replay.next().unwrap().unwrap().sequence, 0);
+    let segments = dir.segments();
+    for segment in &segments[..5] {
+        std::fs::remove_file(segment).unwrap();
+    }
+    // It goes on in the file that it has open, and ends with an error.
+    let (mut read, mut end) = (1, None);
+    for found in replay.by_ref() {
+        match found {
+            Ok(journalled) => assert_eq!(journalled.sequence, read),
+            Err(error) => end = Some(error.to_string()),
+        }
+        read += 1;
+    }
+    let oldest = segments[5].file_stem().unwrap().to_str().unwrap().trim_start_matches('0');
+    let expected = format!("sequence {} has been deleted: the oldest is {oldest}", read - 1);
+    assert_eq!(end.unwrap(), expected);
+}
+
 // ===== the stage =====
 
 fn broker(capacity: usize) -> InMemoryMessageBroker<u64> {
@@ -307,4 +331,49 @@ fn appenders_share_the_way_to_disk() {
     let mut found = all(&journal);
     found.sort_unstable();
     assert_eq!(found, (0..400).collect::<Vec<_>>());
+}
+
+#[test]
+fn dead_letters_of_a_broker_are_journalled_and_requeued_once() {
+    let dir = Dir::new();
+    let journal = dir.open(small()).unwrap();
+    let lossy = broker(16);
+    let letters = journal.keep_dead_letters(&lossy).unwrap();
+    for n in 0..100 {
+        lossy.report_dead_letter(MessageEnvelope::new(n), DeadLetterReason::MailboxFull);
+    }
+    drop(lossy);
+    letters.join();
+    assert!(all(&journal).is_empty());
+    let again = broker(256);
+    let mut stream = again.subscribe_blocking().unwrap();
+    let requeue = || futures_executor::block_on(journal.requeue(&again, ReplayQuery::new()));
+    assert_eq!(requeue().unwrap(), 100);
+    assert_eq!(requeue().unwrap(), 0);
+    for n in 0..100 {
+        assert_eq!(stream.try_recv().unwrap().message, n);
+    }
+    assert!(stream.try_recv().is_err());
+}
+
+#[test]
+fn what_a_router_and_a_bus_subscriber_see_is_journalled_before() {
+    let dir = Dir::new();
+    let journal = dir.open(small()).unwrap();
+    let broker = broker(1024);
+    let stage = journal.stage(&broker).start().unwrap();
+    let router = stentor::Router::builder(broker.bus()).start().unwrap();
+    let seen = journal.clone();
+    let handler = router.handler("handler").after(&[&stage]);
+    let handler = handler.handle(move |envelope: &MessageEnvelope<u64>| {
+        assert!(seen.stats().durable > envelope.message);
+    });
+    let mut subscriber = broker.bus().subscriber().after(&[&stage, &handler]).subscribe();
+    for n in 0..500 {
+        broker.publish_blocking(MessageEnvelope::new(n)).unwrap();
+    }
+    for n in 0..500 {
+        assert_eq!(subscriber.recv().unwrap().message, n);
+    }
+    assert_eq!(handler.stats().messages, 500);
 }

@@ -81,7 +81,8 @@ macro_rules! tests {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn many() {
                 let (server, count) = ($server, count());
-                let config = || RemoteConfig { confirm: PATIENCE, ..RemoteConfig::default() };
+                let (confirm, drain) = (PATIENCE, PATIENCE);
+                let config = || RemoteConfig { confirm, drain, ..RemoteConfig::default() };
                 let there = $mode(server.url()).config(config()).connect().await.unwrap();
                 let reader = $mode(server.url()).config(config()).connect().await.unwrap();
                 let options = RemoteSubscribe::new();
@@ -126,8 +127,11 @@ macro_rules! tests {
                 }
                 let metrics = reader.metrics();
                 let (came, dropped) = (received, metrics.dropped);
-                println!("{} messages: {came} received, {dropped} dropped", PUBLISHERS * count);
-                assert_eq!(came + dropped, PUBLISHERS * count, "the books");
+                let (all, lost) = (PUBLISHERS * count, metrics.connections_lost);
+                println!("{all}: {came} received, {dropped} dropped, {lost} connections lost");
+                // A server cuts off who is too slow for it; the rest is in the books.
+                let is_balanced = came + dropped == all || (lost > 0 && came + dropped < all);
+                assert!(is_balanced, "{came} + {dropped} of {all}, {lost} connections lost");
                 assert!(!$keeps || dropped == 0);
                 assert_eq!(metrics.undecodable, 0);
             }

@@ -140,6 +140,24 @@ fn router_that_waits_for_room_is_woken() {
 }
 
 #[test]
+fn router_that_waits_for_room_is_woken_by_closing() {
+    model(|| {
+        let registry = registry();
+        let place = Place::move_in(&registry, 1);
+        let to = place.address();
+        assert!(send(&registry, to, 1));
+        let routing = {
+            let registry = registry.clone();
+            spawn(move || block_on(push(&registry, to, 2)))
+        };
+        // The actor is in the middle of something, and neither makes room nor moves out.
+        close(&registry, to);
+        assert!(!routing.join().unwrap());
+        assert_eq!(place.move_out(), [1]);
+    });
+}
+
+#[test]
 fn router_that_waits_for_room_is_woken_by_the_end() {
     model(|| {
         let registry = registry();

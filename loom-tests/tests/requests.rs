@@ -1,5 +1,5 @@
 //! A request ends once: by its reply, by its time, by the broker, or by its caller; and its place comes
-//! back. The caller is polled once before the others start, so that its request is there.
+//! back. The caller is polled before the others start, so that its request is there, and its waker with it.
 
 #![cfg(stentor_loom)]
 
@@ -42,6 +42,14 @@ macro_rules! poll_once {
     };
 }
 
+/// Polls a request until it has left its waker: at first it only lets others run.
+macro_rules! poll_until_listening {
+    ($future:ident) => {
+        poll_once!($future);
+        poll_once!($future);
+    };
+}
+
 /// The only place is free, and works.
 fn expect_room(broker: &Broker) {
     let question = question();
@@ -54,6 +62,20 @@ fn expect_room(broker: &Broker) {
 
 #[test]
 fn reply_wakes_its_caller() {
+    model(|| {
+        let broker = broker(1);
+        let question = question();
+        let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
+        poll_until_listening!(asking);
+        let replying = reply(&broker, &question, 1);
+        assert_eq!(block_on(asking).unwrap().unwrap().message, 1);
+        replying.join().unwrap();
+        assert_eq!(late(&broker), 0);
+    });
+}
+
+#[test]
+fn reply_against_caller_that_begins_to_listen() {
     model(|| {
         let broker = broker(1);
         let question = question();
@@ -73,7 +95,7 @@ fn reply_against_time_out() {
         let question = question();
         let answer = {
             let mut asking = pin!(broker.publish_request::<u64>(question.clone(), SHORT));
-            poll_once!(asking);
+            poll_until_listening!(asking);
             let replying = reply(&broker, &question, 1);
             let answer = block_on(asking).unwrap();
             replying.join().unwrap();
@@ -91,7 +113,7 @@ fn reply_against_caller_that_leaves() {
         let question = question();
         let replying = {
             let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
-            poll_once!(asking);
+            poll_until_listening!(asking);
             reply(&broker, &question, 1)
         };
         replying.join().unwrap();
@@ -107,7 +129,7 @@ fn reply_never_answers_the_next_request() {
         let (first, second) = (question(), question());
         let replying = {
             let mut asking = pin!(broker.publish_request::<u64>(first.clone(), LONG));
-            poll_once!(asking);
+            poll_until_listening!(asking);
             reply(&broker, &first, 1)
         };
         let mut asking = pin!(broker.publish_request::<u64>(second.clone(), LONG));
@@ -134,7 +156,7 @@ fn late_reply_is_known_though_its_place_is_taken_again() {
         };
         let replying = {
             let mut asking = pin!(ask());
-            poll_once!(asking);
+            poll_until_listening!(asking);
             let question = stream.try_recv().unwrap();
             reply(&broker, &question, 1)
         };
@@ -151,7 +173,7 @@ fn one_of_two_replies_is_late() {
         let broker = broker(1);
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
-        poll_once!(asking);
+        poll_until_listening!(asking);
         let replying = reply(&broker, &question, 1);
         broker.publish_blocking(question.reply(2)).unwrap();
         let answer = block_on(asking).unwrap().unwrap().message;
@@ -173,7 +195,7 @@ fn dead_letter_wakes_its_caller() {
         let broker = broker(1);
         let question = question();
         let mut asking = pin!(broker.publish_request::<u64>(question.clone(), LONG));
-        poll_once!(asking);
+        poll_until_listening!(asking);
         let burying = bury(&broker, &question);
         assert!(matches!(block_on(asking), Err(BrokerError::Undeliverable { .. })));
         burying.join().unwrap();
@@ -188,7 +210,7 @@ fn dead_letter_against_reply_and_time_out() {
         let question = question();
         let is_answered = {
             let mut asking = pin!(broker.publish_request::<u64>(question.clone(), SHORT));
-            poll_once!(asking);
+            poll_until_listening!(asking);
             let (burying, replying) = (bury(&broker, &question), reply(&broker, &question, 1));
             let is_answered = match block_on(asking) {
                 Ok(answer) => answer.is_some(),
@@ -215,7 +237,7 @@ fn dead_letter_never_ends_the_next_request() {
         let (first, second) = (question(), question());
         let burying = {
             let mut asking = pin!(broker.publish_request::<u64>(first.clone(), LONG));
-            poll_once!(asking);
+            poll_until_listening!(asking);
             bury(&broker, &first)
         };
         let mut asking = pin!(broker.publish_request::<u64>(second.clone(), LONG));
@@ -236,7 +258,7 @@ fn shutdown_wakes_callers() {
     model(|| {
         let broker = broker(1);
         let mut asking = pin!(broker.publish_request::<u64>(question(), LONG));
-        poll_once!(asking);
+        poll_until_listening!(asking);
         let closing = {
             let broker = broker.clone();
             spawn(move || broker.shutdown())
@@ -255,7 +277,7 @@ fn timer_never_misses_a_request() {
         // Their ids are given here: by those of the caller's, places would differ from run to run.
         let mut first = pin!(broker.request::<u64>(MessageEnvelope::new(0), SHORT));
         // From here on there is the timer's thread, which looks at the requests for the first time.
-        poll_once!(first);
+        poll_until_listening!(first);
         let second = {
             let broker = broker.clone();
             spawn(move || block_on(broker.request::<u64>(MessageEnvelope::new(1), SHORT)))

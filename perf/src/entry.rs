@@ -138,6 +138,11 @@ impl Entry {
         polled.with(Kind::Router, drive::poll::run::<One>, drive::poll::run::<Several>)
     }
 
+    /// Latency alone, to a polling thread.
+    pub fn latency<C: Open<Publisher: Publish, Subscriber: Poll>>(self) -> Self {
+        self.with(Kind::LatencyPoll, drive::latency::polling::<C>, drive::latency::polling::<C>)
+    }
+
     /// Tasks; also latency to one, and idling ones.
     pub fn tasks<One, Several>(self) -> Self
     where

@@ -91,6 +91,9 @@ impl SystemConfig {
 pub enum RouteOn {
     /// Tasks of tokio's, beside the actors: a message need not go to another thread and back. Something that blocks
     /// all of its workers keeps messages from being routed.
+    ///
+    /// On two virtual cores an ask that has nothing beside it takes 0.8 us this way and 6 to 9 us by threads, which
+    /// have gone to sleep when it comes. Messages that come in numbers are routed as fast either way.
     #[default]
     Tasks,
     /// Threads of their own, which may be [pinned](SystemConfig::pin).

@@ -96,26 +96,26 @@ where
 }
 
 /// Makes an actor, and calls it until it ends or panics.
-async fn live<A, M, B>(
+#[expect(clippy::manual_async_fn, reason = "as in `run`")]
+fn live<A, M, B>(
     tenant: &mut Tenant<M, B>,
     make: &mut (impl FnMut() -> Option<A> + Send),
-) -> Result<StopCause, Fault>
+) -> impl Future<Output = Result<StopCause, Fault>> + Send
 where
     A: Actor<M, B>,
     M: Message,
     B: MessageBroker<M>,
 {
-    let made = match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
-        Ok(None) => Err(Ok(StopCause::Panicked)),
-        Ok(Some(actor)) => Ok(serve_and_mourn(actor, tenant)),
-        Err(fault) => {
-            note(tenant, &fault);
-            Err(Err(fault))
-        }
-    };
-    match made {
-        Ok(living) => living.await,
-        Err(ended) => ended,
+    async move {
+        let actor = match catch_unwind(AssertUnwindSafe(make)).map_err(Fault::from) {
+            Ok(Some(actor)) => actor,
+            Ok(None) => return Ok(StopCause::Panicked),
+            Err(fault) => {
+                note(tenant, &fault);
+                return Err(fault);
+            }
+        };
+        serve_and_mourn(actor, tenant).await
     }
 }
 

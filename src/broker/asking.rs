@@ -3,38 +3,23 @@
 //! Whoever replies often does so as soon as it is let: so a task first lets the others run once (it wakes itself),
 //! and only then leaves its waker with the request and its deadline with the timer.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::broker::broker::Message;
 use crate::broker::config::Timer;
-use crate::broker::dead_letter::{DeadLetterReason, Rejection};
 use crate::broker::epoch::NEVER;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::broker::pending::{Caller, Ended, NoPlace};
 use crate::broker::services::{Refusal, Services};
-use crate::broker::slot::hand_reply;
 use crate::bus::{PublishError, PublishTimeoutError, RoomWait};
 use crate::envelope::{MessageEnvelope, MessageHeader};
-use crate::hook::{Hook, Outcome};
+use crate::hook::Hook;
 use crate::ring::sequencer::Blocked;
 use crate::sync::Instant;
 use crate::wait::block_on::block_on;
-
-/// What a request has ended with.
-pub(crate) enum Answer<M> {
-    Reply(MessageEnvelope<M>),
-    /// Nobody will handle the request.
-    Undeliverable(DeadLetterReason),
-    TimedOut,
-    /// Nobody is there who could reply.
-    #[cfg(feature = "remote")]
-    Nobody,
-    Closed,
-}
 
 /// Watches the clock for a task.
 struct Watch {
@@ -58,16 +43,16 @@ impl Watch {
 
 /// A request whose caller waits. Its hooks are told how it ends, also if this is dropped.
 pub(crate) struct Asking<'a, M: Message, H: Hook<M>> {
-    broker: &'a InMemoryMessageBroker<M, H>,
+    pub(super) broker: &'a InMemoryMessageBroker<M, H>,
     /// Its place, until it has ended.
-    caller: Option<Caller<'a, M>>,
+    pub(super) caller: Option<Caller<'a, M>>,
     /// The request, while there is no room to publish it.
-    envelope: Option<MessageEnvelope<M>>,
-    wait: RoomWait,
+    pub(super) envelope: Option<MessageEnvelope<M>>,
+    pub(super) wait: RoomWait,
     /// See `Epoch`.
     deadline: u64,
     /// What hooks that want to know of outcomes are told: the request, and when it began.
-    told: Option<(MessageHeader, Instant)>,
+    pub(super) told: Option<(MessageHeader, Instant)>,
 }
 
 impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
@@ -268,98 +253,6 @@ impl<'a, M: Message, H: Hook<M>> Asking<'a, M, H> {
     #[cold]
     fn time_out(&mut self) -> Ended {
         self.caller.as_mut().map_or(Ended::TimedOut, Caller::time_out)
-    }
-
-    // ===== how it ends =====
-
-    /// Takes the reply, if that is what it has ended with and it is of the type asked for as it is: it need not
-    /// be converted then, and is copied once. What else it has ended with is told by [`Self::answer`].
-    #[inline(always)]
-    pub(crate) fn take_as<R: Message>(
-        &mut self,
-        asked: &Result<Ended, BrokerError<M>>,
-        reply: &mut Option<MessageEnvelope<R>>,
-    ) {
-        let reply = (reply as &mut dyn Any).downcast_mut::<Option<MessageEnvelope<M>>>();
-        if let Some(reply) = reply
-            && let Ok(Ended::Ready) = asked
-            && let Some(caller) = self.caller.take_if(|caller| caller.is_answered())
-        {
-            caller.take(|ending| hand_reply(ending, reply));
-            self.answered();
-        }
-    }
-
-    /// What it has ended with, if not with what [`Self::take_as`] has taken.
-    #[cold]
-    pub(crate) fn answer(&mut self, ended: Ended) -> Answer<M> {
-        let caller = self.caller.take_if(|_| ended == Ended::Ready);
-        match (ended, caller.and_then(|caller| caller.take(Option::take))) {
-            (_, Some(Ok(reply))) => {
-                self.answered();
-                Answer::Reply(reply)
-            }
-            (_, Some(Err(reason))) => self.undeliverable(reason),
-            (Ended::TimedOut, None) => self.timed_out(),
-            (Ended::Closed | Ended::Ready, None) => {
-                self.abandon();
-                Answer::Closed
-            }
-        }
-    }
-
-    #[inline]
-    fn answered(&self) {
-        self.broker.services().counts.answered.add(1);
-        self.tell(|request, after| Outcome::Answered { request, after });
-    }
-
-    #[cold]
-    fn timed_out(&mut self) -> Answer<M> {
-        self.caller = None;
-        self.broker.services().counts.timed_out.add(1);
-        self.tell(|request, after| Outcome::TimedOut { request, after });
-        Answer::TimedOut
-    }
-
-    #[cold]
-    fn undeliverable(&self, reason: DeadLetterReason) -> Answer<M> {
-        self.broker.services().counts.undeliverable.add(1);
-        self.tell(|request, after| Outcome::Abandoned { request, after });
-        Answer::Undeliverable(reason)
-    }
-
-    /// Nobody waits for it any more.
-    #[cold]
-    fn abandon(&mut self) {
-        let Some(caller) = self.caller.take() else { return };
-        let unread = caller.leave();
-        self.broker.services().counts.abandoned.add(1);
-        self.tell(|request, after| Outcome::Abandoned { request, after });
-        if let Some(Ok(reply)) = unread {
-            self.broker.services().dead_letter(reply, DeadLetterReason::LateReply);
-        }
-    }
-
-    /// Tells the hooks what came of it, or that it was not even published.
-    #[inline(always)]
-    fn tell<'b>(&'b self, outcome: impl FnOnce(&'b MessageHeader, Duration) -> Outcome<'b, M>) {
-        let services = self.broker.services();
-        if let Some(envelope) = &self.envelope {
-            services.let_out(&envelope.metadata.header(), &Rejection::GIVEN_UP);
-        } else if let Some((header, started)) = &self.told {
-            services.hooks.on_outcome(&outcome(header, started.elapsed()));
-        }
-    }
-}
-
-impl<M: Message, H: Hook<M>> Drop for Asking<'_, M, H> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.caller.is_some() {
-            self.abandon();
-        }
-        self.broker.publisher().cancel_wait(&mut self.wait);
     }
 }
 

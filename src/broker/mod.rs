@@ -10,6 +10,7 @@ mod config;
 pub mod conformance;
 mod dead_letter;
 mod dynamic;
+mod ending;
 pub(crate) mod epoch;
 mod error;
 #[cfg(feature = "remote")]
@@ -27,8 +28,6 @@ mod stream;
 pub(crate) mod subscription;
 mod timer;
 
-#[cfg(feature = "remote")]
-pub(crate) use self::asking::Answer;
 pub use self::broker::{Message, MessageBroker};
 pub use self::builder::{BrokerBuilder, SubscribeOptions};
 pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
@@ -36,6 +35,8 @@ pub use self::config::{BrokerConfig, Clock, ConfigError, Timer};
 pub(crate) use self::dead_letter::DeadLetters;
 pub use self::dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterReason, Rejection};
 pub use self::dynamic::{BoxError, BoxFuture, DynMessageBroker};
+#[cfg(feature = "remote")]
+pub(crate) use self::ending::Answer;
 pub use self::error::BrokerError;
 #[cfg(feature = "remote")]
 pub use self::linked::{ConnectionState, LinkedBroker};

@@ -299,6 +299,7 @@ impl<'a, M> Caller<'a, M> {
         let ended = self.ended();
         if ended.is_none() && !is_known {
             // The reply is being moved into its place, and who does that wakes nobody.
+            yield_now();
             cx.waker().wake_by_ref();
         }
         ended
@@ -382,8 +383,11 @@ impl<'a, M> Caller<'a, M> {
 }
 
 impl<M> Drop for Caller<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.give_back());
+        if !self.is_over {
+            drop(self.give_back());
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use crate::broker::asking::{Answer, Asking};
+use crate::broker::asking::Asking;
 use crate::broker::broker::Message;
 use crate::broker::dead_letter::DeadLetterReason;
+use crate::broker::ending::Answer;
 use crate::broker::error::BrokerError;
 use crate::broker::memory::InMemoryMessageBroker;
 use crate::envelope::MessageEnvelope;
@@ -111,6 +113,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # answering.join().unwrap();
     /// # });
     /// ```
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep the envelope twice")]
     pub fn request<R>(
         &self,
         envelope: MessageEnvelope<M>,
@@ -119,19 +122,18 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     where
         R: Message + TryFrom<M>,
     {
-        // A block, for an `async fn` would keep the envelope twice.
         async move {
             if self.bus().subscribers() == 0 {
                 return Err(self.without_subscribers(envelope));
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            let mut reply = None;
-            asking.take_as(&asked, &mut reply);
-            match reply {
-                Some(reply) => Ok(reply),
-                None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
+            let mut reply = MaybeUninit::uninit();
+            if asking.take_as(&asked, &mut reply) {
+                // SAFETY: so it is there.
+                return Ok(unsafe { reply.assume_init() });
             }
+            as_requested(asked.map(|ended| asking.answer(ended)), envelope)
         }
     }
 
@@ -152,12 +154,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
         let mut asking = Asking::new(self);
         let asked = asking.ask_blocking(&envelope, timeout);
-        let mut reply = None;
-        asking.take_as(&asked, &mut reply);
-        match reply {
-            Some(reply) => Ok(reply),
-            None => as_requested(asked.map(|ended| asking.answer(ended)), envelope),
+        let mut reply = MaybeUninit::uninit();
+        if asking.take_as(&asked, &mut reply) {
+            // SAFETY: so it is there.
+            return Ok(unsafe { reply.assume_init() });
         }
+        as_requested(asked.map(|ended| asking.answer(ended)), envelope)
     }
 
     /// Whether somebody (still) waits for a reply to this request, and until when: for those who answer, and
@@ -176,6 +178,7 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep the envelope twice")]
     pub(crate) fn publish_request_as<R>(
         &self,
         envelope: MessageEnvelope<M>,
@@ -190,12 +193,12 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
             }
             let mut asking = Asking::new(self);
             let asked = asking.ask(&envelope, timeout).await;
-            let mut reply = None;
-            asking.take_as(&asked, &mut reply);
-            match reply {
-                Some(reply) => Ok(Some(reply)),
-                None => as_published(asked.map(|ended| asking.answer(ended)), envelope),
+            let mut reply = MaybeUninit::uninit();
+            if asking.take_as(&asked, &mut reply) {
+                // SAFETY: so it is there.
+                return Ok(Some(unsafe { reply.assume_init() }));
             }
+            as_published(asked.map(|ended| asking.answer(ended)), envelope)
         }
     }
 }

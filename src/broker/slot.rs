@@ -17,6 +17,8 @@
 //! A reply and a caller that gives up both leave `WAITING` by compare-and-swap, so one of them is first;
 //! the generation keeps either from taking a later request for its own.
 
+use std::mem::MaybeUninit;
+
 use crate::broker::dead_letter::DeadLetterReason;
 use crate::envelope::{MessageEnvelope, MessageMetadata, Unique};
 use crate::sync::{AtomicU64, AtomicWaker, Ordering, UnsafeCell, fence};
@@ -138,18 +140,16 @@ fn hand_on<T>(from: &mut Option<T>, to: &mut Option<T>) {
     }
 }
 
-/// Moves the reply that is at `from`, if one is, to `to`, where nothing is: copied once. Whether there was one.
+/// Moves the reply that is at `from`, if one is, to `to`: copied once. Whether there was one.
 #[inline(always)]
 pub(crate) fn hand_reply<M>(
     from: &mut Option<Ending<M>>,
-    to: &mut Option<MessageEnvelope<M>>,
+    to: &mut MaybeUninit<MessageEnvelope<M>>,
 ) -> bool {
-    debug_assert!(to.is_none());
     let Some(Ok(reply)) = from else { return false };
-    let reply = std::ptr::from_mut(reply);
-    // SAFETY: as in `hand_on`.
+    // SAFETY: both are ours; what was at `from` is only at `to` afterwards.
     unsafe {
-        std::ptr::write(to, Some(std::ptr::read(reply)));
+        std::ptr::copy_nonoverlapping(reply, to.as_mut_ptr(), 1);
         std::ptr::write(from, None);
     }
     true

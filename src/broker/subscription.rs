@@ -158,7 +158,7 @@ impl<M: Clone> Subscription<M> {
             if let Some(envelope) =
                 batch.iter().nth(index).filter(|message| self.wanted.wants(message))
             {
-                *taken = Some(envelope.clone());
+                let _ = taken.insert(envelope.clone());
                 break;
             }
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::bus::subscriber::Subscriber;
-use crate::ring::ring::Ring;
+use crate::ring::slots::View;
 
 /// A run of messages, read where they were written. Dropping it moves the subscriber past them.
 ///
@@ -75,7 +75,7 @@ impl<'a, T> Batch<'a, T> {
     /// The messages, in order.
     pub fn iter(&self) -> BatchIter<'_, T> {
         BatchIter {
-            ring: self.subscriber.ring(),
+            slots: self.subscriber.ring().view(),
             next: self.first,
             end: self.first + self.len as u64,
         }
@@ -105,7 +105,7 @@ impl<'b, T> IntoIterator for &'b Batch<'_, T> {
 
 /// The messages of a [`Batch`].
 pub struct BatchIter<'b, T> {
-    ring: &'b Ring<T>,
+    slots: View<'b, T>,
     next: u64,
     end: u64,
 }
@@ -120,7 +120,7 @@ impl<'b, T> Iterator for BatchIter<'b, T> {
             self.next += 1;
             // SAFETY: the batch was made of readable sequences, and its subscriber's cursor stays
             // where it is (and reading, if lossy) while the batch is borrowed, that is for `'b`.
-            unsafe { self.ring.get(sequence) }
+            unsafe { self.slots.get(sequence) }
         })
     }
 

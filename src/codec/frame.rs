@@ -92,6 +92,7 @@ pub(crate) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Takes a frame apart; topics are made of their texts by `topic`.
+    #[inline]
     pub(crate) fn read(
         bytes: &'a [u8],
         topic: impl FnOnce(&str) -> Result<Topic, InvalidTopic>,
@@ -120,6 +121,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The envelope, if it is this codec's.
+    #[inline]
     pub(crate) fn decode<M: 'static>(
         self,
         codec: &dyn Codec<M>,
@@ -171,6 +173,7 @@ fn flags(metadata: &MessageMetadata) -> u16 {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    #[inline]
     fn take(&mut self, field: &'static str, needed: usize) -> Result<&'a [u8], WireError> {
         let found = self.0.len();
         let Some((taken, rest)) = self.0.split_at_checked(needed) else {
@@ -180,12 +183,14 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], WireError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(field, N)?);
         Ok(array)
     }
 
+    #[inline]
     fn text(&mut self, field: &'static str, length: usize) -> Result<&'a str, WireError> {
         let bytes = self.take(field, length)?;
         std::str::from_utf8(bytes).map_err(|_| WireError::Value {
@@ -195,6 +200,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    #[inline]
     fn id<T>(
         &mut self,
         field: &'static str,
@@ -204,6 +210,7 @@ impl<'a> Reader<'a> {
         make(bits).ok_or_else(|| WireError::id(field, format_args!("{bits:032x}")))
     }
 
+    #[inline]
     fn metadata(
         &mut self,
         flags: u16,

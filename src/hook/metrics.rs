@@ -20,7 +20,7 @@ use crate::hook::{Hook, Outcome};
 /// | `stentor_lag` | gauge, by `subscription` | messages not read yet; as of the last [`record`](Self::record) |
 /// | `stentor_pending_requests` | gauge | requests that wait; as of the last `record` |
 ///
-/// All have the label `broker`. Put it first in a tuple of hooks, so that it sees what the others reject.
+/// All have the label `broker`. Brokers beyond the process have more to tell: see `record_remote`. Put it first in a tuple of hooks, so that it sees what the others reject.
 ///
 /// The handles are looked up once, when it is made: **install the exporter before**. A message costs one
 /// atomic addition, and another for each delivery.
@@ -75,6 +75,12 @@ impl Metrics {
             abandoned: request("abandoned"),
             broker,
         }
+    }
+
+    /// The label of all of them.
+    #[cfg(feature = "remote")]
+    pub(crate) fn broker(&self) -> SharedString {
+        self.broker.clone()
     }
 
     /// Sets the gauges to what the broker's metrics say. Call it every few seconds, or before each scrape.

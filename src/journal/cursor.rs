@@ -72,19 +72,58 @@ impl Cursor {
     /// The next record of this segment or the one behind it; `None` at the end of what is there as yet.
     ///
     /// What is no record ends the last segment, and is an error in any other.
+    #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<(Header, Range<usize>)>, JournalError> {
+        match self.step()? {
+            Some(found) => Ok(Some(found)),
+            None => self.advance_slowly(),
+        }
+    }
+
+    /// There was no record: it is the end of the segment, or of all.
+    #[inline(never)]
+    fn advance_slowly(&mut self) -> Result<Option<(Header, Range<usize>)>, JournalError> {
+        let mut is_complete = false;
         loop {
+            if self.is_at_end() && self.open_next()? {
+                is_complete = false;
+            } else if is_complete {
+                return Err(self.broken_off()?);
+            } else {
+                self.rewind()?;
+                if !self.has_successor()? {
+                    return Ok(None);
+                }
+                // What belongs to this segment was there before the next was begun; now it is to be seen.
+                is_complete = true;
+            }
             if let Some(found) = self.step()? {
                 return Ok(Some(found));
-            }
-            let is_at_end = self.taken == self.buffer.len() && self.flaw.is_none();
-            if !is_at_end || !self.open_next()? {
-                return self.stop().map(|()| None);
             }
         }
     }
 
+    fn is_at_end(&self) -> bool {
+        self.taken == self.buffer.len() && self.flaw.is_none()
+    }
+
+    /// Whether there is a segment behind this one.
+    fn has_successor(&self) -> Result<bool, JournalError> {
+        Ok(segment::list(&self.dir)?.last() > Some(&self.segment))
+    }
+
+    /// Why the records behind this place are not there, although there are later ones.
+    fn broken_off(&self) -> Result<JournalError, JournalError> {
+        if let Some(why) = &self.flaw {
+            return Ok(JournalError::corrupt(&self.path(), self.offset, why));
+        }
+        let firsts = segment::list(&self.dir)?;
+        let oldest = firsts.into_iter().find(|&first| first > self.segment);
+        Ok(JournalError::Retired { wanted: self.next, oldest: oldest.unwrap_or(self.next) })
+    }
+
     /// The next record of this segment, if what comes is one.
+    #[inline]
     pub(crate) fn step(&mut self) -> Result<Option<(Header, Range<usize>)>, JournalError> {
         self.flaw = None;
         loop {
@@ -122,20 +161,12 @@ impl Cursor {
         &self.buffer[body]
     }
 
-    /// Nothing more is there. What was read and is no record (yet) is read anew next time.
-    fn stop(&mut self) -> Result<(), JournalError> {
-        let (path, offset) = (self.path(), self.offset);
-        if let Some(why) = &self.flaw {
-            let is_last = segment::list(&self.dir)?.last() == Some(&self.segment);
-            if !is_last {
-                return Err(JournalError::corrupt(&path, offset, why));
-            }
-        }
+    /// What was read and is no record (yet) is read anew next time.
+    fn rewind(&mut self) -> Result<(), JournalError> {
         self.buffer.clear();
         self.taken = 0;
-        let back = self.file.seek(SeekFrom::Start(offset));
-        back.map_err(JournalError::io(&path, "read"))?;
-        Ok(())
+        let back = self.file.seek(SeekFrom::Start(self.offset));
+        back.map(drop).map_err(JournalError::io(&self.path(), "read"))
     }
 
     /// Goes on in the segment behind this one, if it is there.

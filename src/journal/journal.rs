@@ -1,6 +1,5 @@
 //! The handle of an open journal.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,23 +11,22 @@ use serde::de::DeserializeOwned;
 
 use crate::broker::{DeadLetter, InMemoryMessageBroker, Message};
 use crate::codec::{Codec, CodecError, Postcard, encode_frame};
-use crate::envelope::{MessageEnvelope, MessageId, Timestamp};
-use crate::hook::{Hook, MessageLog};
-use crate::journal::catalog::Catalog;
+use crate::envelope::MessageEnvelope;
+use crate::hook::Hook;
 use crate::journal::config::{Durability, JournalConfig};
 use crate::journal::error::JournalError;
 use crate::journal::keeper::{self, Task};
 use crate::journal::letters::encode_letter;
+use crate::journal::log::Recent;
 use crate::journal::query::ReplayQuery;
 use crate::journal::record::Kind;
 use crate::journal::recovery::Recovery;
 use crate::journal::replay::Replay;
 use crate::journal::scan::Scan;
 use crate::journal::stage::StageBuilder;
+use crate::journal::stats::JournalStats;
 use crate::journal::store::Store;
-use crate::journal::summary::Summary;
 use crate::journal::writer::Writer;
-use crate::sync::Mutex;
 
 /// Messages on disk, in order, to be replayed: a directory of segment files.
 ///
@@ -62,14 +60,11 @@ pub struct Journal<M> {
 struct Inner<M> {
     store: Arc<Store>,
     codec: Arc<dyn Codec<M>>,
-    /// What `append` has appended last, for withdrawals. Oldest first.
-    recent: Mutex<VecDeque<(MessageId, u64)>>,
+    /// What `append` has appended last, for withdrawals.
+    recent: Recent,
     tasks: Sender<Task>,
     keeper: Option<JoinHandle<()>>,
 }
-
-/// How many appended messages can be found again by their ids.
-const RECENT: usize = 1 << 16;
 
 impl<M: Serialize + DeserializeOwned + 'static> Journal<M> {
     /// Opens the journal in this directory, or makes one there, for messages in the codec [`Postcard`].
@@ -94,12 +89,16 @@ impl<M: 'static> Journal<M> {
         let (tasks, received) = crossbeam_channel::unbounded();
         let store = Arc::new(Store::open(path.as_ref(), config, tasks.clone())?);
         let keeper = Some(keeper::start(&store, received)?);
-        let (codec, recent) = (Arc::new(codec), Mutex::default());
+        let (codec, recent) = (Arc::new(codec), Recent::default());
         Ok(Self { inner: Arc::new(Inner { store, codec, recent, tasks, keeper }) })
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.inner.store
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.inner.recent
     }
 
     pub(crate) fn codec(&self) -> &Arc<dyn Codec<M>> {
@@ -127,12 +126,7 @@ impl<M: 'static> Journal<M> {
     pub fn append(&self, envelope: &MessageEnvelope<M>) -> Result<u64, JournalError> {
         let Inner { store, codec, recent, .. } = &*self.inner;
         let sequence = self.add(Kind::Message, |bytes| encode_frame(envelope, &**codec, bytes))?;
-        let mut recent = recent.lock();
-        if recent.len() == RECENT {
-            recent.pop_front();
-        }
-        recent.push_back((envelope.metadata.message_id, sequence));
-        drop(recent);
+        recent.add(envelope.metadata.message_id, sequence);
         if store.config.durability == Durability::EveryBatch {
             store.sync(sequence + 1)?;
         }
@@ -167,16 +161,6 @@ impl<M: 'static> Journal<M> {
             Durability::EveryBatch => self.inner.store.sync(end + 1),
             Durability::Interval(_) | Durability::Os => Ok(()),
         }
-    }
-
-    /// Withdraws the message of this id that was appended last.
-    pub(crate) fn withdraw_id(&self, id: MessageId) -> Result<(), JournalError> {
-        let found = {
-            let mut recent = self.inner.recent.lock();
-            let place = recent.iter().rposition(|(known, _)| *known == id);
-            place.and_then(|place| recent.remove(place))
-        };
-        found.map_or(Ok(()), |(_, sequence)| self.withdraw(sequence))
     }
 
     fn add(
@@ -241,46 +225,6 @@ impl<M: 'static> Journal<M> {
     }
 }
 
-/// How a journal is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JournalStats {
-    /// The sequence of the oldest record.
-    pub first: u64,
-    /// The sequence of the next record.
-    pub next: u64,
-    /// Records below this sequence are on disk.
-    pub durable: u64,
-    /// When the oldest record was journalled.
-    pub first_at: Option<Timestamp>,
-    /// When the newest record was journalled.
-    pub last_at: Option<Timestamp>,
-    /// How many segment files there are.
-    pub segments: usize,
-    /// Their length together.
-    pub bytes: u64,
-    /// How many records count no more.
-    pub withdrawn: usize,
-    /// Why nothing is journalled any more.
-    pub failure: Option<String>,
-}
-
-impl JournalStats {
-    pub(crate) fn of(catalog: &Catalog, durable: u64, failure: Option<String>) -> Self {
-        Self {
-            first: catalog.first(),
-            next: catalog.last.next,
-            durable,
-            first_at: catalog.segments().find_map(Summary::first_at),
-            last_at: catalog.segments().rev().find_map(|summary| summary.last_at),
-            segments: catalog.older.len() + 1,
-            bytes: catalog.bytes(),
-            withdrawn: catalog.withdrawn.len(),
-            failure,
-        }
-    }
-}
-
 impl<M> Clone for Journal<M> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
@@ -300,20 +244,5 @@ impl<M> Drop for Inner<M> {
 impl<M> fmt::Debug for Journal<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("path", &self.inner.store.dir).finish_non_exhaustive()
-    }
-}
-
-/// For the hook [`Persist`](crate::Persist): what is published was appended before.
-impl<M: Send + Sync + 'static> MessageLog<M> for Journal<M> {
-    type Error = JournalError;
-
-    fn append(&self, envelope: &MessageEnvelope<M>) -> Result<(), JournalError> {
-        self.append(envelope).map(drop)
-    }
-
-    fn withdraw(&self, id: MessageId) {
-        if let Err(error) = self.withdraw_id(id) {
-            tracing::error!(target: "stentor::journal", %id, "not withdrawn: {error}");
-        }
     }
 }

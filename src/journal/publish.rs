@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc as StdArc;
 
-use crate::broker::{BrokerError, InMemoryMessageBroker, Message, MessageBroker};
+use crate::broker::{InMemoryMessageBroker, Message, MessageBroker};
 use crate::bus::Upstream;
 use crate::bus::upstream::follow::On;
 use crate::envelope::MessageEnvelope;
 use crate::hook::Hook;
 use crate::journal::error::JournalError;
 use crate::journal::keeper::Task;
-use crate::journal::recorder::Shared;
+use crate::journal::publish_error::PublishDurableError;
+use crate::journal::shared::Shared;
 use crate::journal::stage::JournalStage;
 use crate::journal::waiting::WaitFor;
 use crate::ring::cursor::Cursor;
@@ -216,65 +217,6 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
         // Others may have published meanwhile: then it waits for those, too.
         let ring = self.bus().published();
         Receipt { shared: StdArc::clone(stage.shared()), ring, lost_before }
-    }
-}
-
-/// A message was not published, or is not known to be on disk.
-#[non_exhaustive]
-pub enum PublishDurableError<M> {
-    /// The stage does not journal it: it is on another broker, or its pattern does not select the message. It was
-    /// not published.
-    NotSelected(MessageEnvelope<M>),
-    /// The journal takes nothing more. The message was not published.
-    Journal {
-        /// The message.
-        envelope: MessageEnvelope<M>,
-        /// Why.
-        source: JournalError,
-    },
-    /// The broker has not accepted it. The error has it.
-    Broker(BrokerError<M>),
-    /// It was published, and is not on disk, or that is not known.
-    NotDurable(JournalError),
-}
-
-impl<M> PublishDurableError<M> {
-    /// The message, if it was not published.
-    pub fn into_envelope(self) -> Option<MessageEnvelope<M>> {
-        match self {
-            Self::NotSelected(envelope) | Self::Journal { envelope, .. } => Some(envelope),
-            Self::Broker(error) => error.into_envelope(),
-            Self::NotDurable(_) => None,
-        }
-    }
-}
-
-impl<M> fmt::Display for PublishDurableError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSelected(_) => f.write_str("the stage does not journal this message"),
-            Self::Journal { source, .. } => source.fmt(f),
-            Self::Broker(error) => error.fmt(f),
-            Self::NotDurable(error) => {
-                write!(f, "the message was published, and is not known to be on disk: {error}")
-            }
-        }
-    }
-}
-
-impl<M> fmt::Debug for PublishDurableError<M> {
-    /// The sentence, without the message.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublishDurableError({self})")
-    }
-}
-
-impl<M> std::error::Error for PublishDurableError<M> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Journal { source, .. } | Self::NotDurable(source) => Some(source),
-            Self::NotSelected(_) | Self::Broker(_) => None,
-        }
     }
 }
 

@@ -8,10 +8,11 @@ use crate::envelope::{MessageMetadata, Timestamp};
 use crate::journal::catalog::{Catalog, Torn};
 use crate::journal::cursor::Cursor;
 use crate::journal::error::JournalError;
-use crate::journal::journal::JournalStats;
 use crate::journal::lock::Lock;
 use crate::journal::query::ReplayQuery;
 use crate::journal::scan::{Parts, Scan};
+use crate::journal::segment;
+use crate::journal::stats::JournalStats;
 
 /// Reads a journal without opening it: another process may write it meanwhile. It knows nothing of the type of the
 /// messages, and changes nothing.
@@ -76,7 +77,7 @@ impl JournalReader {
     /// Its segments, oldest first.
     pub fn segments(&self) -> Vec<SegmentInfo> {
         let segments = self.catalog.segments().map(|summary| SegmentInfo {
-            path: crate::journal::segment::path(&self.catalog.dir, summary.first),
+            path: segment::path(&self.catalog.dir, summary.first),
             first: summary.first,
             records: summary.records(),
             bytes: summary.bytes,

@@ -70,6 +70,7 @@ pub(crate) fn seal(bytes: &mut [u8], sequence: u64, at: Timestamp, kind: Kind, s
 }
 
 /// The record that `bytes` begin with.
+#[inline]
 pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     let Some((header, _)) = bytes.split_at_checked(HEADER) else {
         return Parsed::Short(HEADER);

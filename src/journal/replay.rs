@@ -26,6 +26,7 @@ pub struct Journalled<M> {
 }
 
 impl<M: 'static> Journalled<M> {
+    #[inline]
     pub(crate) fn decode(parts: Parts<'_>, codec: &dyn Codec<M>) -> Result<Self, JournalError> {
         let Parts { header, reason, frame, .. } = parts;
         let sequence = header.sequence;
@@ -97,6 +98,7 @@ impl<M: 'static> Replay<M> {
 impl<M: 'static> Iterator for Replay<M> {
     type Item = Result<Journalled<M>, JournalError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_failed {
             return None;

@@ -36,6 +36,7 @@ impl Scan {
     }
 
     /// What `make` makes of the next wanted record below `limit`; `None` if there is none as yet.
+    #[inline]
     pub(crate) fn find<R>(
         &mut self,
         limit: u64,
@@ -72,6 +73,7 @@ impl Scan {
 }
 
 /// The reason of a dead letter, and the frame.
+#[inline]
 fn split(kind: Kind, body: &[u8]) -> Result<(Option<&str>, &[u8]), WireError> {
     if kind != Kind::DeadLetter {
         return Ok((None, body));
@@ -100,6 +102,7 @@ struct Topics {
 impl Topics {
     const PLACES: usize = 256;
 
+    #[inline]
     fn find(&mut self, text: &str) -> Result<Topic, InvalidTopic> {
         let place = self.hasher.hash_one(text) as usize % Self::PLACES;
         if self.known.is_empty() {

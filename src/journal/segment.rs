@@ -36,7 +36,9 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<u64>, JournalError> {
         let path = entry.map_err(read)?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         if path.extension().is_some_and(|extension| extension == EXTENSION) {
-            firsts.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
+            let first = stem.and_then(|stem| stem.parse::<u64>().ok());
+            // Beyond that nobody has ever counted, and sums could overflow.
+            firsts.extend(first.filter(|&first| first < u64::MAX / 2));
         }
     }
     firsts.sort_unstable();

@@ -12,7 +12,8 @@ use crate::envelope::{InvalidTopic, MessageEnvelope, MessageMetadata, TopicPatte
 use crate::journal::error::JournalError;
 use crate::journal::journal::Journal;
 use crate::journal::query::matches;
-use crate::journal::recorder::{Recorder, Shared};
+use crate::journal::recorder::Recorder;
+use crate::journal::shared::Shared;
 use crate::ring::cursor::Cursor;
 
 /// Puts a stage that journals messages on the bus of a broker: see [`Journal::stage`].

@@ -53,8 +53,6 @@ impl<B: Backend> RemoteBroker<B> {
         self.backend().core()
     }
 
-    // ===== messages =====
-
     /// Publishes, and says what is known then.
     ///
     /// | | in general | in an outage, with [`Outage::Buffer`](crate::Outage::Buffer) |
@@ -139,8 +137,6 @@ impl<B: Backend> RemoteBroker<B> {
         as_requested(self.core().ask(self.backend(), envelope.clone(), timeout).await, envelope)
     }
 
-    // ===== looking on =====
-
     /// The state of its connection, now and as it changes.
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.core().link.watch()
@@ -160,8 +156,6 @@ impl<B: Backend> RemoteBroker<B> {
     pub fn undecodable(&self) -> Subscriber<Undecodable> {
         self.core().undecodable.subscribe()
     }
-
-    // ===== its end =====
 
     /// Closes it, for good, and does not wait for that: what is published from now on comes back, streams receive
     /// what was published before and then end, what was kept in an outage is sent if there is a connection soon

@@ -27,8 +27,8 @@ pub struct RemoteConfig {
     pub drain: Duration,
     /// How many messages a stream may be behind; rounded up to a power of two. 1,024 unless said.
     pub buffer: usize,
-    /// What happens to a stream that is further behind. With `Block` nothing is taken from the client, whose
-    /// own buffer (NATS) may then overflow; on Redis Pub/Sub what finds no room is dropped and counted. With
+    /// What happens to a stream that is further behind. With `Block` NATS keeps more in a
+    /// buffer behind this one (`client_buffer`) and then drops and counts; Redis Pub/Sub drops and counts at once. With
     /// `DropOldest` the stream is told what it missed. With `Evict` it ends. `Block` unless said.
     pub overflow: Overflow,
     /// How many requests may wait for their replies, dead letters may be kept, and so on: as for a broker of

@@ -82,6 +82,12 @@ impl Link {
         self.state.subscribe()
     }
 
+    /// Whether there is a connection, closed or not.
+    #[cfg(feature = "nats")]
+    pub(crate) fn is_up(&self) -> bool {
+        self.status.borrow().is_up
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state() == ConnectionState::Closed
     }

@@ -15,6 +15,8 @@ mod builder;
 mod config;
 pub(crate) mod core;
 mod error;
+#[cfg(feature = "metrics")]
+mod export;
 mod feed;
 mod link;
 mod linked;

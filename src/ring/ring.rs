@@ -7,7 +7,7 @@ use crate::ring::lane::Turn;
 use crate::ring::sequence::{Sequence, Stamp};
 use crate::ring::sequencer::{Blocked, Sequencer};
 use crate::ring::skips::Skips;
-use crate::ring::slots::Slots;
+use crate::ring::slots::{Slots, View};
 
 pub(crate) struct Ring<T> {
     slots: Slots<T>,
@@ -119,7 +119,13 @@ impl<T> Ring<T> {
     #[inline(always)]
     pub(crate) unsafe fn get<'a>(&self, sequence: Sequence) -> &'a T {
         // SAFETY: readable, so published and seen; the cursor keeps publishers away from the slot.
-        unsafe { self.slots.get(sequence) }
+        unsafe { self.slots.view().get(sequence) }
+    }
+
+    /// The slots, for one who reads several messages.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_, T> {
+        self.slots.view()
     }
 
     /// Adds a cursor and takes its start position. Callers take turns.

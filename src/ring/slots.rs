@@ -1,6 +1,7 @@
 //! The memory of the ring: a power of two of slots, each for one message.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -54,12 +55,6 @@ impl<T> Slots<T> {
         self.mask + 1
     }
 
-    /// The index of a message's slot.
-    #[inline(always)]
-    pub(crate) fn index(&self, sequence: Sequence) -> usize {
-        (sequence & self.mask) as usize
-    }
-
     /// Has the line of a slot brought here, to be written soon: readers have it. Touches nothing.
     #[inline(always)]
     pub(crate) fn prefetch(&self, sequence: Sequence) {
@@ -111,15 +106,10 @@ impl<T> Slots<T> {
         });
     }
 
-    /// The message in its slot.
-    ///
-    /// # Safety
-    /// `sequence` is published, seen by an acquire of its publication, and its slot cannot be claimed
-    /// again while `'a` lasts.
+    /// The slots, for one who reads several messages.
     #[inline(always)]
-    pub(crate) unsafe fn get<'a>(&self, sequence: Sequence) -> &'a T {
-        // SAFETY: published, so written; not claimed again, so not written now.
-        self.slot(sequence).with(|slot| unsafe { (*slot).assume_init_ref() })
+    pub(crate) fn view(&self) -> View<'_, T> {
+        View { first: self.first, mask: self.mask, slots: PhantomData }
     }
 
     /// Drops the messages from `from` up to `to`, of which there are at most one lap.
@@ -154,9 +144,7 @@ impl<T> Slots<T> {
 
     #[inline(always)]
     fn slot(&self, sequence: Sequence) -> &Slot<T> {
-        // SAFETY: the index is below the number of slots, all of which are allocated and, being
-        // cells of `MaybeUninit`, are valid from the start.
-        unsafe { self.first.add(self.index(sequence)).as_ref() }
+        self.view().slot(sequence)
     }
 
     fn layout(capacity: usize) -> Option<Layout> {
@@ -177,5 +165,44 @@ impl<T> Drop for Slots<T> {
             // SAFETY: allocated by `new` with this layout.
             unsafe { dealloc(self.first.as_ptr().cast(), layout) };
         }
+    }
+}
+
+/// The slots as a reader has them: where they are, by value. So a loop that calls the user's code with each message
+/// keeps it in registers; through a reference it would be fetched again each time, for that code may write anywhere.
+pub(crate) struct View<'a, T> {
+    first: NonNull<Slot<T>>,
+    mask: u64,
+    slots: PhantomData<&'a Slots<T>>,
+}
+
+// SAFETY: it is a reference to the slots, which are `Sync` if messages are `Send` and `Sync`.
+unsafe impl<T: Send + Sync> Send for View<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for View<'_, T> {}
+
+impl<'a, T> View<'a, T> {
+    /// The message in its slot.
+    ///
+    /// # Safety
+    /// `sequence` is published, seen by an acquire of its publication, and its slot cannot be claimed
+    /// again while `'m` lasts.
+    #[inline(always)]
+    pub(crate) unsafe fn get<'m>(&self, sequence: Sequence) -> &'m T {
+        // SAFETY: published, so written; not claimed again, so not written now.
+        self.slot(sequence).with(|slot| unsafe { (*slot).assume_init_ref() })
+    }
+
+    /// The index of a message's slot.
+    #[inline(always)]
+    fn index(&self, sequence: Sequence) -> usize {
+        (sequence & self.mask) as usize
+    }
+
+    #[inline(always)]
+    fn slot(&self, sequence: Sequence) -> &'a Slot<T> {
+        // SAFETY: the index is below the number of slots, all of which are allocated as long as they are
+        // borrowed and, being cells of `MaybeUninit`, are valid from the start.
+        unsafe { self.first.add(self.index(sequence)).as_ref() }
     }
 }

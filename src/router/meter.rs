@@ -14,6 +14,7 @@ impl Count {
         Self(AtomicU64::new(0))
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -144,6 +144,24 @@ pub(crate) struct Tally {
     pub(crate) skipped: usize,
 }
 
+/// Calls the handler with what `select` finds. A function of its own, for its parameters are known to be apart from
+/// each other: what the loop counts need not be in memory wherever the handler cannot panic.
+#[inline(always)]
+fn call<'m, T: 'm, M: ?Sized + 'm>(
+    messages: impl Iterator<Item = (u64, &'m T)>,
+    select: &mut impl FnMut(u64, &'m T) -> Option<&'m M>,
+    handler: &mut impl Handler<M>,
+    tally: &mut Tally,
+) {
+    for (sequence, message) in messages {
+        tally.begun += 1;
+        match select(sequence, message) {
+            Some(wanted) => handler.handle(wanted),
+            None => tally.skipped += 1,
+        }
+    }
+}
+
 /// Calls the handler with what `select` finds in the batch, and with `flush` where the batch is the last one
 /// for now. If it panics, the messages up to there count as read.
 #[inline(always)]
@@ -159,13 +177,7 @@ pub(crate) fn deliver<T, M: ?Sized>(
     let mut tally = Tally::default();
     let first = batch.first_sequence();
     let called = catch_unwind(AssertUnwindSafe(|| {
-        for (sequence, message) in (first..).zip(&batch) {
-            tally.begun += 1;
-            match select(sequence, message) {
-                Some(wanted) => handler.handle(wanted),
-                None => tally.skipped += 1,
-            }
-        }
+        call((first..).zip(&batch), &mut select, handler, &mut tally);
         *unflushed |= tally.begun > tally.skipped;
         if *unflushed && batch.is_end_of_batch() {
             *unflushed = false;

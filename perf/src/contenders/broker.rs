@@ -16,7 +16,9 @@ use crate::{
 /// The entries of the broker; the bare bus of envelopes and the requests are Stentor's own.
 pub fn entries() -> Vec<Entry> {
     vec![
-        Entry::new("stentor-broker", "the broker, without hooks").envelopes::<Hooked<()>>(),
+        Entry::new("stentor-broker", "the broker, without hooks")
+            .envelopes::<Hooked<()>>()
+            .latency::<Hooked<()>>(),
         Entry::new("stentor-broker-metrics", "the broker with Metrics, without an exporter")
             .envelopes::<Hooked<Metrics>>(),
         Entry::new(

@@ -4,6 +4,7 @@
 mod actix;
 mod actors;
 mod async_broadcast;
+mod bridge;
 mod broadcast;
 mod broker;
 mod bus;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Entry> {
     [
         stentor::entries(),
         broker::entries(),
+        bridge::entries(),
         actors::entries(),
         remote::entries(),
         reference::entries(),

@@ -34,12 +34,14 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// The lines of a chart: a contender and its points.
 type Series = BTreeMap<&'static str, Vec<(f64, f64)>>;
 
-/// A family of rows that differ in the number of subscribers only.
+/// A family of rows that differ in the number of subscribers, or actors, only.
 struct Family {
     /// The file's name.
     file: &'static str,
     /// The title.
     title: &'static str,
+    /// What there are more and more of.
+    of: &'static str,
     /// Whether a row belongs to it.
     has: fn(&Row) -> bool,
 }
@@ -49,17 +51,26 @@ const FAMILIES: &[Family] = &[
     Family {
         file: "throughput-thread.svg",
         title: "1 publisher, a thread per subscriber",
+        of: "subscribers",
         has: |row| one(row, Kind::Thread),
     },
     Family {
         file: "throughput-poll.svg",
         title: "1 publisher, one thread polls all subscribers",
+        of: "subscribers",
         has: |row| one(row, Kind::Poll),
     },
     Family {
         file: "throughput-async.svg",
         title: "1 publisher, tasks on two workers",
+        of: "subscribers",
         has: |row| one(row, Kind::Async),
+    },
+    Family {
+        file: "throughput-actors.svg",
+        title: "1 task tells actors in turn, two workers",
+        of: "actors",
+        has: |row| one(row, Kind::ActorTell),
     },
 ];
 
@@ -80,7 +91,7 @@ pub fn draw(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, Box<dyn
         let series = throughput(results, family);
         if !series.is_empty() {
             let path = directory.join(family.file);
-            draw_throughput(&path, family.title, &series)?;
+            draw_throughput(&path, family, &series)?;
             drawn.push(path);
         }
     }
@@ -132,11 +143,11 @@ fn curve(contender: &Contender) -> Vec<(f64, f64)> {
 }
 
 /// Draws throughput over the number of subscribers.
-fn draw_throughput(path: &Path, title: &str, series: &Series) -> Result<(), Box<dyn Error>> {
+fn draw_throughput(path: &Path, family: &Family, series: &Series) -> Result<(), Box<dyn Error>> {
     let (x, y) = bounds(series);
     let axes = Axes {
-        title,
-        x: "subscribers",
+        title: family.title,
+        x: family.of,
         y: "million messages per second",
         label: |x| format!("{x:.0}"),
     };

@@ -44,6 +44,8 @@ pub struct Nats<M: Message, H: Hook<M>> {
     pub(crate) log: Option<Log>,
     /// Publishing waits until the server has it.
     pub(crate) flushes: bool,
+    /// How many messages are kept for a stream that is behind.
+    pub(crate) client_buffer: usize,
 }
 
 /// A message as the client takes it.
@@ -152,10 +154,9 @@ impl<M: Message, H: Hook<M>> Backend for Nats<M, H> {
             None => self.client.subscribe(subject).await,
         };
         let subscriber = subscriber.map_err(|error| backend(None, unsubscribable(error)))?;
-        let (core, inbox) = (Arc::clone(&self.core), Arc::clone(&self.inbox));
-        let settled = inbox.settle(&core.link, core.config.confirm).await;
+        let settled = self.inbox.settle(&self.core.link, self.core.config.confirm).await;
         settled.map_err(|error| backend(None, error))?;
-        self.core.runtime.spawn(pump::feed(core, inbox, subscriber, feed, unsubscribed));
+        self.core.runtime.spawn(pump::feed(Arc::clone(self), subscriber, feed, unsubscribed));
         Ok(stream)
     }
 

@@ -1,9 +1,11 @@
 //! Connecting to NATS.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::connection::State;
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 
 use crate::broker::Message;
 use crate::hook::Hook;
@@ -15,6 +17,12 @@ use crate::remote::nats::inbox::Inbox;
 use crate::remote::nats::jetstream::Log;
 use crate::remote::nats::settings::JetStream;
 
+/// How many messages the client itself may have for a stream.
+const CLIENT_CAPACITY: usize = 1 << 18;
+
+/// How often the connection is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// What is chosen of a [`NatsMessageBroker`]: see there.
 pub type NatsBuilder<M, H = ()> = RemoteBuilder<NatsSettings, M, H>;
 
@@ -22,6 +30,7 @@ pub type NatsBuilder<M, H = ()> = RemoteBuilder<NatsSettings, M, H>;
 pub struct NatsSettings {
     jetstream: Option<JetStream>,
     flushes: bool,
+    client_buffer: usize,
     /// Where credentials and certificates have gone; they are never shown.
     options: ConnectOptions,
     credentials: Option<PathBuf>,
@@ -30,7 +39,7 @@ pub struct NatsSettings {
 impl Default for NatsSettings {
     fn default() -> Self {
         let options = ConnectOptions::new().name("stentor");
-        Self { jetstream: None, flushes: false, options, credentials: None }
+        Self { jetstream: None, flushes: false, client_buffer: 65_536, options, credentials: None }
     }
 }
 
@@ -48,10 +57,12 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
         self
     }
 
-    /// How many messages the client keeps for one stream whose own buffer is full; what comes then is dropped
-    /// and counted. 65,536 unless said.
-    pub fn client_buffer(self, messages: usize) -> Self {
-        self.options(|options| options.subscription_capacity(messages))
+    /// How many messages are kept for one stream whose own buffer is full
+    /// ([`RemoteConfig::buffer`](crate::RemoteConfig::buffer)); what comes then is dropped and counted. 65,536 unless
+    /// said.
+    pub fn client_buffer(mut self, messages: usize) -> Self {
+        self.settings.client_buffer = messages.max(1);
+        self
     }
 
     /// Logs in with a name and a password. (The client shows what goes over the wire, this among it, in its log at
@@ -105,7 +116,7 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<NatsMessageBroker<M, H>, RemoteError> {
         let Self { url, codec, config, hooks, settings } = self;
-        let NatsSettings { jetstream, flushes, mut options, credentials } = settings;
+        let NatsSettings { jetstream, flushes, client_buffer, mut options, credentials } = settings;
         let core = Arc::new(Core::new(hooks, codec, config)?);
         if let Some(path) = credentials {
             let read = options.credentials_file(&path).await;
@@ -114,6 +125,8 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
         let backoff = core.config.backoff;
         let told = Arc::downgrade(&core);
         let options = options
+            // It is emptied at once, into what has `client_buffer` places and counts what finds none.
+            .subscription_capacity(CLIENT_CAPACITY.max(client_buffer))
             .ping_interval(core.config.ping_interval)
             .reconnect_delay_callback(move |failed| backoff.jittered(failed))
             .event_callback(move |event| {
@@ -129,11 +142,12 @@ impl<M: Message, H: Hook<M>> RemoteBuilder<NatsSettings, M, H> {
         let (inbox, subscriber) = Inbox::open(&client).await?;
         core.runtime.spawn(Arc::clone(&inbox).read(subscriber, Arc::clone(&core)));
         inbox.settle(&core.link, core.config.confirm).await?;
+        core.runtime.spawn(watch_over(client.clone(), Arc::downgrade(&core)));
         let log = match jetstream {
             Some(jetstream) => Some(Log::open(&client, jetstream, &core.config.prefix).await?),
             None => None,
         };
-        Ok(NatsMessageBroker::new(Nats { core, client, inbox, log, flushes }))
+        Ok(NatsMessageBroker::new(Nats { core, client, inbox, log, flushes, client_buffer }))
     }
 
     fn options(mut self, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> Self {
@@ -151,6 +165,23 @@ impl<M: Message, H: Hook<M>> Core<M, H> {
             _ => {}
         }
         tracing::info!(target: "stentor::remote", prefix = self.config.prefix, "nats: {event}");
+    }
+}
+
+/// Looks at the connection from time to time, for the client forgets to tell of it when it has much to tell.
+async fn watch_over<M: Message, H: Hook<M>>(client: Client, core: Weak<Core<M, H>>) {
+    let mut lag = 0;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(core) = core.upgrade() else { return };
+        let is_up = client.connection_state() == State::Connected;
+        // The news may be on its way.
+        lag = if is_up == core.link.is_up() { 0 } else { lag + 1 };
+        match (lag, is_up) {
+            (0 | 1, _) => {}
+            (_, true) => core.link.connected(),
+            (_, false) => core.link.lose(),
+        }
     }
 }
 

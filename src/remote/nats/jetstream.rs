@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::pull::{Config as Durable, OrderedConfig};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{AckKind, Context, Message as StoredMessage};
@@ -18,8 +19,10 @@ use crate::codec::CodecError;
 use crate::hook::Hook;
 use crate::remote::acked::AckedStream;
 use crate::remote::acks::{Acknowledge, acked};
+use crate::remote::core::Core;
 use crate::remote::error::RemoteError;
 use crate::remote::nats::backend::{Nats, Outgoing};
+use crate::remote::nats::pull::pull;
 use crate::remote::nats::reader::Reader;
 use crate::remote::nats::settings::JetStream;
 use crate::remote::nats::wire;
@@ -102,7 +105,7 @@ impl Log {
         let (feed, stream) = acked(core, self.acks(core.config.confirm), options.name(), ahead);
         if !core.link.is_closed() {
             let from = start(&options.from)?;
-            let stored = self.consume(&options, &core.config.prefix, ahead, from).await?;
+            let stored = self.consume(&options, core, ahead, from).await?;
             let reader = Reader { nats: Arc::clone(nats), options, ahead, next: None, feed };
             core.runtime.spawn(reader.run(stored));
         }
@@ -117,19 +120,19 @@ impl Log {
     pub(crate) async fn consume(
         &self,
         options: &RemoteSubscribe,
-        prefix: &str,
+        core: &Core<impl Sized, impl Sized>,
         ahead: usize,
         from: DeliverPolicy,
     ) -> Result<Stored, RemoteError> {
-        let filter_subject = wire::subjects_of(prefix, options.topic.as_ref());
+        let filter_subject = wire::subjects_of(&core.config.prefix, options.topic.as_ref());
         let Some(group) = &options.group else {
             let ordered =
-                pull::OrderedConfig { deliver_policy: from, filter_subject, ..Default::default() };
+                OrderedConfig { deliver_policy: from, filter_subject, ..Default::default() };
             let consumer = self.stream.create_consumer(ordered).await.map_err(refused)?;
             let messages = consumer.messages().await.map_err(refused)?;
             return Ok(messages.map_err(Into::into).boxed());
         };
-        let durable = pull::Config {
+        let durable = Durable {
             durable_name: Some(group.clone()),
             deliver_policy: from,
             ack_policy: AckPolicy::Explicit,
@@ -139,8 +142,8 @@ impl Log {
             ..Default::default()
         };
         let consumer = self.stream.get_or_create_consumer(group, durable).await.map_err(refused)?;
-        let messages = consumer.stream().max_messages_per_batch(ahead).messages().await;
-        Ok(messages.map_err(refused)?.map_err(Into::into).boxed())
+        let messages = pull(consumer, self.context.clone(), core.link.watch(), ahead).await?;
+        Ok(messages.boxed())
     }
 }
 
@@ -205,7 +208,7 @@ pub(crate) fn start(from: &ReplayFrom) -> Result<DeliverPolicy, RemoteError> {
     })
 }
 
-fn refused(error: impl std::error::Error + Send + Sync + 'static) -> RemoteError {
+pub(crate) fn refused(error: impl std::error::Error + Send + Sync + 'static) -> RemoteError {
     RemoteError::Refused(Box::new(error))
 }
 

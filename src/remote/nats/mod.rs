@@ -4,6 +4,7 @@ mod backend;
 mod builder;
 mod inbox;
 mod jetstream;
+mod pull;
 mod pump;
 mod reader;
 mod settings;

@@ -63,7 +63,7 @@ impl<M: Message, H: Hook<M>> Reader<M, H> {
             Some(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             None => start(&self.options.from).ok()?,
         };
-        log.consume(&self.options, &self.nats.core.config.prefix, self.ahead, from).await.ok()
+        log.consume(&self.options, &self.nats.core, self.ahead, from).await.ok()
     }
 
     /// Delivers a message; how many more the server has.
