@@ -137,7 +137,7 @@ fn a_broker_is_seen_with_its_bus_dead_letters_and_breakers() {
     assert_eq!((seen.buses[0].name.as_str(), seen.buses[0].capacity), ("orders", 128));
     assert_eq!((seen.buses[0].published, seen.buses[0].unheard), (1, 1));
     assert_eq!(seen.brokers[0].dead_letters["mailbox_full"], 1);
-    assert_eq!(seen.brokers[0].dead_letters.len(), 10);
+    assert_eq!(seen.brokers[0].dead_letters.values().sum::<u64>(), 1, "and 0 of the others");
     let breaker = &seen.circuit_breakers[0];
     assert_eq!((breaker.broker.as_str(), breaker.opened), ("orders", 1));
     assert_eq!(breaker.circuits[0].recipient, recipient.to_string());

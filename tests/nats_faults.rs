@@ -258,7 +258,7 @@ async fn who_looks_on_sees_the_outage() {
     until(&broker, ConnectionState::Reconnecting).await;
     let during = seen();
     assert_eq!((during.state.as_str(), during.connections_lost), ("reconnecting", 1));
-    server.restart();
+    server.start();
     until(&broker, ConnectionState::Connected).await;
     assert_eq!(seen().state, "connected");
     drop(broker);

@@ -175,11 +175,11 @@ pub struct DeadLetterCounts {
 impl DeadLetterCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.by_reason().map(|(_, count)| count).iter().sum()
+        self.by_reason().map(|(_, count)| count).sum()
     }
 
     /// Each reason, as the metrics call it, and how many.
-    pub fn by_reason(&self) -> [(&'static str, u64); 11] {
+    pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
         let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = *self;
         let Self { not_running, rejected, late_reply, panicked, expired, stale_address, .. } =
             *self;
@@ -197,7 +197,7 @@ impl DeadLetterCounts {
             stale_address,
             unsent,
         ];
-        std::array::from_fn(|kind| (DeadLetterReason::KINDS[kind], counts[kind]))
+        DeadLetterReason::KINDS.into_iter().zip(counts)
     }
 }
 

@@ -114,13 +114,16 @@ pub trait Hook<M>: Send + Sync + 'static {
     /// tuples have) shows those.
     ///
     /// ```
-    /// use stentor::{CircuitBreaker, Hook, Tracing};
+    /// use stentor::Hook;
     ///
-    /// let mut opened = None;
-    /// Hook::<String>::each(&(Tracing::new(), CircuitBreaker::new()), &mut |hook| {
-    ///     opened = hook.downcast_ref::<CircuitBreaker>().map(CircuitBreaker::opened).or(opened);
+    /// struct Tenant(&'static str);
+    /// impl<M> Hook<M> for Tenant {}
+    ///
+    /// let mut found = None;
+    /// Hook::<String>::each(&((), (Tenant("exchange"),)), &mut |hook| {
+    ///     found = hook.downcast_ref::<Tenant>().map(|tenant| tenant.0).or(found);
     /// });
-    /// assert_eq!(opened, Some(0));
+    /// assert_eq!(found, Some("exchange"));
     /// ```
     fn each(&self, look: &mut dyn FnMut(&dyn Any))
     where

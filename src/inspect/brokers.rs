@@ -39,7 +39,7 @@ fn requests(metrics: RequestMetrics) -> RequestSnapshot {
 }
 
 fn by_reason(counts: DeadLetterCounts) -> BTreeMap<String, u64> {
-    let counts = counts.by_reason().into_iter();
+    let counts = counts.by_reason();
     counts.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
