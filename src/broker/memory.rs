@@ -14,7 +14,7 @@ use crate::broker::publishing::Publishing;
 use crate::broker::services::Services;
 use crate::broker::stream::MessageStream;
 use crate::bus::{Bus, PublishError, Publisher, Subscriber, TryPublishError};
-use crate::envelope::MessageEnvelope;
+use crate::envelope::{MessageEnvelope, MessageHeader};
 use crate::hook::Hook;
 
 /// The broker of one process: envelopes go over one [`Bus`], and every subscriber gets them all.
@@ -68,21 +68,11 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # Errors
     /// It was not published; the error says why, and has it.
     #[inline]
-    pub fn publish_blocking(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let services = &*self.services;
-        if let Err(refusal) = services.admit(&mut envelope) {
-            return Err(services.refuse(envelope, refusal));
-        }
-        let header = envelope.metadata.header();
-        let mut reply = services.reply_in(&envelope);
-        match self.publisher.publish(envelope) {
-            Ok(()) => {
-                services.published(&header);
-                services.reply(&mut reply);
-            }
-            Err(PublishError(envelope)) => return Err(services.closed(envelope)),
-        }
-        Ok(())
+    pub fn publish_blocking(&self, envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
+        self.publish_or(envelope, |envelope, _| {
+            let published = self.publisher.publish(envelope);
+            published.map_err(|PublishError(envelope)| self.services.closed(envelope))
+        })
     }
 
     /// Publishes if there is room, and never waits for subscribers.
@@ -90,24 +80,40 @@ impl<M: Message, H: Hook<M>> InMemoryMessageBroker<M, H> {
     /// # Errors
     /// `Full` if there is none; else as [`publish_blocking`](Self::publish_blocking).
     #[inline]
-    pub fn try_publish(&self, mut envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
-        let services = &*self.services;
-        if let Err(refusal) = services.admit(&mut envelope) {
-            return Err(services.refuse(envelope, refusal));
-        }
-        let header = envelope.metadata.header();
-        let mut reply = services.reply_in(&envelope);
-        match self.publisher.try_publish(envelope) {
-            Ok(()) => {
-                services.published(&header);
-                services.reply(&mut reply);
-            }
-            Err(TryPublishError::Closed(envelope)) => return Err(services.closed(envelope)),
+    pub fn try_publish(&self, envelope: MessageEnvelope<M>) -> Result<(), BrokerError<M>> {
+        self.publish_or(envelope, |envelope, header| match self.publisher.try_publish(envelope) {
+            Ok(()) => Ok(()),
+            Err(TryPublishError::Closed(envelope)) => Err(self.services.closed(envelope)),
             Err(TryPublishError::Full(envelope)) => {
-                services.let_out(&header, &Rejection::FULL);
-                return Err(BrokerError::Full(envelope));
+                self.services.let_out(header, &Rejection::FULL);
+                Err(BrokerError::Full(envelope))
             }
+        })
+    }
+
+    /// Publishes from where the envelope is, so that it is moved once; `otherwise` does where there is no room, or
+    /// no more.
+    #[inline(always)]
+    fn publish_or(
+        &self,
+        envelope: MessageEnvelope<M>,
+        otherwise: impl FnOnce(MessageEnvelope<M>, &MessageHeader) -> Result<(), BrokerError<M>>,
+    ) -> Result<(), BrokerError<M>> {
+        let (services, mut message) = (&*self.services, None);
+        let envelope = message.insert(envelope);
+        let admitted = services.admit(envelope);
+        let header = envelope.metadata.header();
+        if let Err(refusal) = admitted {
+            return message.map_or(Ok(()), |envelope| Err(services.refuse(envelope, refusal)));
         }
+        let mut reply = services.reply_in(envelope);
+        if self.publisher.publish_from(&mut message).is_err()
+            && let Some(envelope) = message
+        {
+            otherwise(envelope, &header)?;
+        }
+        services.published(&header);
+        services.reply(&mut reply);
         Ok(())
     }
 
