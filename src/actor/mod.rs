@@ -9,7 +9,7 @@
 //! | `gate` | sends against shutdown |
 //! | `shard`, `routing` | from the broker to the mailboxes |
 //! | `tenant`, `run`, `pooled`, `supervision`, `timer`, `pinned` | an actor's life |
-//! | `shared`, `system`, `shutdown` | the system itself |
+//! | `shared`, `tasks`, `system`, `shutdown` | the system itself |
 //! | `probe` | the test kit |
 //! | `error`, `event`, `meter`, `metrics`, `report` | what people get to see of it |
 
@@ -42,6 +42,7 @@ mod shutdown;
 mod slab;
 mod supervision;
 mod system;
+mod tasks;
 mod tenant;
 mod timer;
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::actor::config::{ForeignRecipients, SystemConfig};
 use crate::actor::error::{AskError, SendError};
@@ -13,11 +13,11 @@ use crate::actor::gate::Gate;
 use crate::actor::pinned::Crew;
 use crate::actor::registry::{ActorRegistry, spread};
 use crate::actor::system::SystemState;
+use crate::actor::tasks::Tasks;
 use crate::broker::{BrokerError, DeadLetterReason, DeadLetters, Message, MessageBroker};
 use crate::bus::{Bus, Publisher};
 use crate::envelope::{ActorAddress, CorrelationId, MessageEnvelope};
 use crate::sync::counter::Counter;
-use crate::sync::{AtomicUsize, Ordering};
 
 pub(crate) struct Shared<M, B> {
     pub(crate) broker: B,
@@ -239,36 +239,5 @@ fn undeliverable<M: Message, E: std::error::Error + 'static>(
     match error.downcast_ref::<BrokerError<M>>()? {
         BrokerError::Undeliverable { reason, .. } => Some(reason.clone()),
         _ => None,
-    }
-}
-
-/// Counts the tasks of a system, for who waits until there are none.
-#[derive(Default)]
-pub(crate) struct Tasks {
-    count: AtomicUsize,
-    none: Notify,
-}
-
-impl Tasks {
-    pub(crate) fn begin(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn end(&self) {
-        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.none.notify_waiters();
-        }
-    }
-
-    /// Waits until all that have begun have ended.
-    pub(crate) async fn all_ended(&self) {
-        loop {
-            let mut none = std::pin::pin!(self.none.notified());
-            none.as_mut().enable();
-            if self.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            none.await;
-        }
     }
 }

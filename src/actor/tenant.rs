@@ -135,7 +135,7 @@ impl<M: Message, B: MessageBroker<M>> Tenant<M, B> {
 impl<M: Message, B: MessageBroker<M>> Drop for Tenant<M, B> {
     fn drop(&mut self) {
         /// Whatever a hook does when it is told of dead letters.
-        struct Ended<'a>(&'a crate::actor::shared::Tasks);
+        struct Ended<'a>(&'a crate::actor::tasks::Tasks);
         impl Drop for Ended<'_> {
             fn drop(&mut self) {
                 self.0.end();
