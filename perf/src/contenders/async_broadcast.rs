@@ -44,28 +44,28 @@ impl<const OVERFLOW: bool> Broadcast for Queue<OVERFLOW> {
         sender.new_receiver()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(sender: &mut Self::Sender, message: Message) {
         sender.broadcast_blocking(message).expect("receivers outlive senders");
     }
 
-    #[inline]
+    #[inline(always)]
     async fn send_async(sender: &mut Self::Sender, message: Message) {
         sender.broadcast_direct(message).await.expect("receivers outlive senders");
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv(receiver: &mut Self::Receiver) -> Received {
         received(receiver.recv_blocking())
     }
 
-    #[inline]
+    #[inline(always)]
     async fn recv_async(receiver: &mut Self::Receiver) -> Received {
         // `recv_direct` keeps its listener on the stack; `recv` boxes it.
         received(receiver.recv_direct().await)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
         loop {
             match receiver.try_recv() {
@@ -78,7 +78,7 @@ impl<const OVERFLOW: bool> Broadcast for Queue<OVERFLOW> {
 }
 
 /// What has come.
-#[inline]
+#[inline(always)]
 fn received(received: Result<Message, RecvError>) -> Received {
     match received {
         Ok(message) => Received::Message(message),

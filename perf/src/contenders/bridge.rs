@@ -110,7 +110,7 @@ impl<T: To> Open for Bridged<T> {
 }
 
 impl Publish for Publisher {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         self.ring.publish_blocking(MessageEnvelope::new(message)).expect("open");
     }

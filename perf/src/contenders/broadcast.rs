@@ -52,7 +52,7 @@ pub enum Received {
 
 impl Received {
     /// Hands a message on; false when there will be no more. A gap is not the end.
-    #[inline]
+    #[inline(always)]
     fn hand_to(self, sink: &mut impl Sink) -> bool {
         match self {
             Self::Message(message) => sink.take(&message),
@@ -98,35 +98,35 @@ impl<B: Broadcast> Churn for Opened<B> {
 }
 
 impl<B: Broadcast> Publish for Sending<B> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         B::send(&mut self.0, message);
     }
 }
 
 impl<B: Broadcast> PublishAsync for Sending<B> {
-    #[inline]
+    #[inline(always)]
     async fn publish(&mut self, message: Message) {
         B::send_async(&mut self.0, message).await;
     }
 }
 
 impl<B: Broadcast> Receive for Receiving<B> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         B::recv(&mut self.0).hand_to(sink)
     }
 }
 
 impl<B: Broadcast> ReceiveAsync for Receiving<B> {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         B::recv_async(&mut self.0).await.hand_to(sink)
     }
 }
 
 impl<B: Broadcast> Poll for Receiving<B> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || B::try_recv(&mut self.0))
     }

@@ -83,21 +83,21 @@ impl<H: Cheap> Open for Hooked<H> {
 }
 
 impl Publish for Publisher<Envelope> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         Publisher::publish(self, MessageEnvelope::new(message)).expect("open");
     }
 }
 
 impl<H: Hook<Message>> Publish for InMemoryMessageBroker<Message, H> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         self.publish_blocking(MessageEnvelope::new(message)).expect("open, and let pass");
     }
 }
 
 impl Poll for Subscriber<Envelope> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         let Ok(batch) = self.try_read(READ) else {
             return 0;

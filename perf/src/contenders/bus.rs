@@ -35,21 +35,21 @@ impl Open for OneBus {
 }
 
 impl Publish for Bus<Message> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         self.broadcast(message);
     }
 }
 
 impl Receive for BusReader<Message> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         self.recv().map(|message| sink.take(&message)).is_ok()
     }
 }
 
 impl Poll for BusReader<Message> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || self.try_recv().ok())
     }

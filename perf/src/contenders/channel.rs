@@ -71,7 +71,7 @@ impl<C: Channel<Sender: Clone>> Clone for Sending<C> {
 }
 
 impl<C: Channel> Enqueue for Sending<C> {
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, message: Message) {
         C::send(&mut self.0, message);
     }
@@ -81,21 +81,21 @@ impl<C> EnqueueAsync for Sending<C>
 where
     C: Channel + AsyncChannel<Sender = <C as Channel>::Sender>,
 {
-    #[inline]
+    #[inline(always)]
     async fn enqueue(&mut self, message: Message) {
         <C as AsyncChannel>::send(&mut self.0, message).await;
     }
 }
 
 impl<C: Channel> Receive for Receiving<C> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         C::recv(&mut self.0).map(|message| sink.take(&message)).is_some()
     }
 }
 
 impl<C: Channel> Poll for Receiving<C> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || C::try_recv(&mut self.0))
     }
@@ -127,21 +127,21 @@ impl<C: AsyncChannel<Sender: Clone>> Clone for SendingAsync<C> {
 }
 
 impl<C: AsyncChannel> EnqueueAsync for SendingAsync<C> {
-    #[inline]
+    #[inline(always)]
     async fn enqueue(&mut self, message: Message) {
         C::send(&mut self.0, message).await;
     }
 }
 
 impl<C: AsyncChannel> ReceiveAsync for ReceivingAsync<C> {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         C::recv(&mut self.0).await.map(|message| sink.take(&message)).is_some()
     }
 }
 
 /// Takes messages one by one, as long as there are any, but not for ever; how many.
-#[inline]
+#[inline(always)]
 pub fn take_each(sink: &mut impl Sink, mut next: impl FnMut() -> Option<Message>) -> usize {
     let mut count = 0;
     while count < READ
@@ -165,17 +165,17 @@ macro_rules! channel {
                 $make
             }
 
-            #[inline]
+            #[inline(always)]
             fn send(sender: &mut Self::Sender, message: Message) {
                 sender.send(message).expect("receivers outlive senders");
             }
 
-            #[inline]
+            #[inline(always)]
             fn recv(receiver: &mut Self::Receiver) -> Option<Message> {
                 receiver.recv().ok()
             }
 
-            #[inline]
+            #[inline(always)]
             fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
                 $option(receiver.try_recv())
             }
@@ -194,12 +194,12 @@ macro_rules! async_channel {
                 $make
             }
 
-            #[inline]
+            #[inline(always)]
             async fn send(sender: &mut Self::Sender, message: Message) {
                 sender.$send(message).await.expect("receivers outlive senders");
             }
 
-            #[inline]
+            #[inline(always)]
             async fn recv(receiver: &mut Self::Receiver) -> Option<Message> {
                 receiver.$recv().await.ok()
             }

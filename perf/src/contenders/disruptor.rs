@@ -54,7 +54,7 @@ impl<I> Strategy<I> {
 }
 
 impl<I: Idle> WaitStrategy for Strategy<I> {
-    #[inline]
+    #[inline(always)]
     fn wait_for(&self, _sequence: Sequence) {
         I::idle();
     }
@@ -76,14 +76,14 @@ impl<P, I> Waiting<P, I> {
 }
 
 impl<P: Producer<Message> + Send + 'static, I: Idle> Publish for Waiting<P, I> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         while self.inner.try_publish(|slot| *slot = message).is_err() {
             I::idle();
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_batch(&mut self, messages: &[Message]) {
         while fill(&mut self.inner, messages).is_err() {
             I::idle();
@@ -92,7 +92,7 @@ impl<P: Producer<Message> + Send + 'static, I: Idle> Publish for Waiting<P, I> {
 }
 
 /// Publishes a batch, if there is room for all of it.
-#[inline]
+#[inline(always)]
 fn fill(
     producer: &mut impl Producer<Message>,
     messages: &[Message],
@@ -151,7 +151,7 @@ macro_rules! variants {
         }
 
         impl Poll for EventPoller<Message, $barrier> {
-            #[inline]
+            #[inline(always)]
             fn poll(&mut self, sink: &mut impl Sink) -> usize {
                 let Ok(mut messages) = self.take(READ as u64) else {
                     return 0;

@@ -64,7 +64,7 @@ impl<Q: Queue> Open for FanOutSingle<Q> {
 pub struct Senders<S>(Vec<S>);
 
 impl<S: Enqueue> Publish for Senders<S> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         for sender in &mut self.0 {
             sender.enqueue(message);
@@ -73,7 +73,7 @@ impl<S: Enqueue> Publish for Senders<S> {
 }
 
 impl<S: EnqueueAsync> PublishAsync for Senders<S> {
-    #[inline]
+    #[inline(always)]
     async fn publish(&mut self, message: Message) {
         for sender in &mut self.0 {
             sender.enqueue(message).await;

@@ -63,7 +63,7 @@ impl Queue for Drained {
 }
 
 impl Receive for Draining {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         let Ok(message) = self.0.recv() else { return false };
         sink.take(&message);
@@ -73,14 +73,14 @@ impl Receive for Draining {
 }
 
 impl Poll for Draining {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         self.0.drain().map(|message| sink.take(&message)).count()
     }
 }
 
 impl ReceiveAsync for Draining {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         let Ok(message) = self.0.recv_async().await else { return false };
         sink.take(&message);

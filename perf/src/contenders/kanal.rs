@@ -47,7 +47,7 @@ async_channel!(
 );
 
 /// A message, if there was one.
-#[inline]
+#[inline(always)]
 fn one(tried: Result<Option<Message>, ReceiveError>) -> Option<Message> {
     tried.ok().flatten()
 }
@@ -75,7 +75,7 @@ impl Queue for Drained {
 }
 
 impl Poll for Draining {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         // An error means closed and empty.
         let count = self.receiver.drain_into(&mut self.drained).unwrap_or(0);
@@ -85,7 +85,7 @@ impl Poll for Draining {
 }
 
 impl Receive for Draining {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         let Ok(message) = self.receiver.recv() else {
             return false;

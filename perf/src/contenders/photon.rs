@@ -75,7 +75,7 @@ impl<I: Idle> Open for Bounded<I> {
 }
 
 impl<I: Idle> Publish for BoundedPublisher<I> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         while let Err(PublishError::Full(_)) = self.inner.try_publish(message) {
             I::idle();
@@ -130,12 +130,12 @@ impl Open for LossySingle {
 }
 
 impl Publish for Publisher<Message> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         Publisher::publish(self, message);
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_batch(&mut self, messages: &[Message]) {
         Publisher::publish_batch(self, messages);
     }
@@ -155,7 +155,7 @@ impl Open for LossyMulti {
 }
 
 impl Publish for MpPublisher<Message> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         MpPublisher::publish(self, message);
     }
@@ -167,7 +167,7 @@ fn subscribe(ring: &Subscribable<Message>, topology: &Topology) -> Vec<Subscribe
 }
 
 impl Poll for Subscriber<Message> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || {
             loop {
@@ -204,7 +204,7 @@ impl<I: Idle> Open for Events<I> {
 }
 
 impl<I: Idle> Publish for EventsPublisher<I> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         while !self.inner.try_publish(|slot| *slot = message) {
             I::idle();
@@ -213,7 +213,7 @@ impl<I: Idle> Publish for EventsPublisher<I> {
 }
 
 impl Poll for EventSubscriber<Message> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         let mut count = 0;
         while count < READ && self.process(|message| sink.take(message)).is_some() {

@@ -46,7 +46,7 @@ impl Reference {
     }
 
     /// Clones a message into each queue.
-    #[inline]
+    #[inline(always)]
     #[expect(
         clippy::clone_on_copy,
         reason = "the design clones; that this message is `Copy` is in its favour"
@@ -78,27 +78,27 @@ impl Broadcast for Reference {
         sender.prune();
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(sender: &mut Self, message: Message) {
         sender.publish(&message);
     }
 
-    #[inline]
+    #[inline(always)]
     async fn send_async(sender: &mut Self, message: Message) {
         sender.publish(&message);
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv(receiver: &mut Self::Receiver) -> Received {
         receiver.blocking_recv().map_or(Received::End, Received::Message)
     }
 
-    #[inline]
+    #[inline(always)]
     async fn recv_async(receiver: &mut Self::Receiver) -> Received {
         receiver.recv().await.map_or(Received::End, Received::Message)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
         receiver.try_recv().ok()
     }

@@ -65,7 +65,7 @@ impl<I> Producers<I> {
 }
 
 impl<I: Idle> Publish for Producers<I> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         for ring in &mut self.rings {
             while let Err(PushError::Full(_)) = ring.push(message) {
@@ -74,7 +74,7 @@ impl<I: Idle> Publish for Producers<I> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_batch(&mut self, messages: &[Message]) {
         for ring in &mut self.rings {
             let (_, mut rest) = ring.push_partial_slice(messages);
@@ -87,14 +87,14 @@ impl<I: Idle> Publish for Producers<I> {
 }
 
 impl Poll for Consumers {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         self.0.iter_mut().map(|ring| take_chunk(ring, sink)).sum()
     }
 }
 
 /// Takes a chunk of the messages that are there, in place, and gives its room back at once.
-#[inline]
+#[inline(always)]
 fn take_chunk(ring: &mut Consumer<Message>, sink: &mut impl Sink) -> usize {
     let count = ring.slots().min(READ);
     if count == 0 {

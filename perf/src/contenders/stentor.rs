@@ -95,7 +95,7 @@ impl Open for Recv<OneLossy> {
 }
 
 impl Receive for Mixed {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self {
             Mixed::InPlace(subscriber) => Receive::receive(subscriber, sink),
@@ -105,7 +105,7 @@ impl Receive for Mixed {
 }
 
 impl Receive for Cloning {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.0.recv() {
             Ok(message) => sink.take(&message),
@@ -116,7 +116,7 @@ impl Receive for Cloning {
 }
 
 impl ReceiveAsync for Cloning {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.0.recv_async().await {
             Ok(message) => sink.take(&message),
@@ -127,7 +127,7 @@ impl ReceiveAsync for Cloning {
 }
 
 impl Poll for Cloning {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || self.0.try_recv().ok())
     }

@@ -32,21 +32,21 @@ impl Queue for Blocking {
 }
 
 impl Enqueue for mpsc::blocking::Sender<Message> {
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, message: Message) {
         *self.send_ref().expect("receivers outlive senders") = message;
     }
 }
 
 impl Receive for mpsc::blocking::Receiver<Message> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         self.recv_ref().map(|message| sink.take(&message)).is_some()
     }
 }
 
 impl Poll for mpsc::blocking::Receiver<Message> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         let mut count = 0;
         while count < READ
@@ -72,14 +72,14 @@ impl Queue for Tasks {
 }
 
 impl EnqueueAsync for mpsc::Sender<Message> {
-    #[inline]
+    #[inline(always)]
     async fn enqueue(&mut self, message: Message) {
         self.send(message).await.expect("receivers outlive senders");
     }
 }
 
 impl ReceiveAsync for mpsc::Receiver<Message> {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         self.recv_ref().await.map(|message| sink.take(&message)).is_some()
     }

@@ -43,28 +43,28 @@ impl Broadcast for Tokio {
         sender.subscribe()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(sender: &mut Self::Sender, message: Message) {
         // An error means that nobody is listening.
         let _ = sender.send(message);
     }
 
-    #[inline]
+    #[inline(always)]
     async fn send_async(sender: &mut Self::Sender, message: Message) {
         Self::send(sender, message);
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv(receiver: &mut Self::Receiver) -> Received {
         received(receiver.blocking_recv())
     }
 
-    #[inline]
+    #[inline(always)]
     async fn recv_async(receiver: &mut Self::Receiver) -> Received {
         received(receiver.recv().await)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(receiver: &mut Self::Receiver) -> Option<Message> {
         loop {
             match receiver.try_recv() {
@@ -77,7 +77,7 @@ impl Broadcast for Tokio {
 }
 
 /// What has come.
-#[inline]
+#[inline(always)]
 fn received(received: Result<Message, RecvError>) -> Received {
     match received {
         Ok(message) => Received::Message(message),

@@ -50,28 +50,28 @@ impl Queue for Mpsc {
 
 impl Batched {
     /// Hands on what was taken out.
-    #[inline]
+    #[inline(always)]
     fn empty(&mut self, sink: &mut impl Sink) {
         self.batch.drain(..).for_each(|message| sink.take(&message));
     }
 }
 
 impl Enqueue for Sender<Message> {
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, message: Message) {
         self.blocking_send(message).expect("receivers outlive senders");
     }
 }
 
 impl EnqueueAsync for Sender<Message> {
-    #[inline]
+    #[inline(always)]
     async fn enqueue(&mut self, message: Message) {
         self.send(message).await.expect("receivers outlive senders");
     }
 }
 
 impl Receive for Batched {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         let count = self.receiver.blocking_recv_many(&mut self.batch, READ);
         self.empty(sink);
@@ -80,7 +80,7 @@ impl Receive for Batched {
 }
 
 impl ReceiveAsync for Batched {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         let count = self.receiver.recv_many(&mut self.batch, READ).await;
         self.empty(sink);
@@ -89,7 +89,7 @@ impl ReceiveAsync for Batched {
 }
 
 impl Poll for Batched {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         take_each(sink, || self.receiver.try_recv().ok())
     }

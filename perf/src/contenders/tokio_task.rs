@@ -34,7 +34,7 @@ enum Sent {
 
 impl Sent {
     /// Handles it.
-    #[inline]
+    #[inline(always)]
     fn handle(self, books: &mut Books) {
         match self {
             Self::Told(message) => books.enter(&message),

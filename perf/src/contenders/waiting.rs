@@ -19,7 +19,7 @@ pub trait Idle: Copy + Send + 'static {
 pub struct Busy;
 
 impl Idle for Busy {
-    #[inline]
+    #[inline(always)]
     fn idle() {}
 }
 
@@ -28,7 +28,7 @@ impl Idle for Busy {
 pub struct Spin;
 
 impl Idle for Spin {
-    #[inline]
+    #[inline(always)]
     fn idle() {
         hint::spin_loop();
     }
@@ -39,7 +39,7 @@ impl Idle for Spin {
 pub struct Yield;
 
 impl Idle for Yield {
-    #[inline]
+    #[inline(always)]
     fn idle() {
         thread::yield_now();
     }
@@ -76,7 +76,7 @@ impl<C: Open, I> Waiting<C, I> {
 }
 
 impl<R: Poll, I: Idle> Receive for WaitingSubscriber<R, I> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         loop {
             let finished = self.topology.finished();

@@ -99,26 +99,26 @@ impl<P: Parcel> Adds for Routed<P> {
 }
 
 impl<P: Parcel> Publish for Publisher<P> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, message: Message) {
         Publisher::publish(self, P::pack(message)).expect("open");
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_batch(&mut self, messages: &[Message]) {
         Publisher::publish_batch(self, messages.iter().copied().map(P::pack)).expect("open");
     }
 }
 
 impl<P: Parcel> PublishAsync for Publisher<P> {
-    #[inline]
+    #[inline(always)]
     async fn publish(&mut self, message: Message) {
         self.publish_async(P::pack(message)).await.expect("open");
     }
 }
 
 impl<P: Parcel> Receive for Subscriber<P> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.read(READ) {
             Ok(batch) => (&batch)
@@ -131,7 +131,7 @@ impl<P: Parcel> Receive for Subscriber<P> {
 }
 
 impl<P: Parcel> ReceiveAsync for Subscriber<P> {
-    #[inline]
+    #[inline(always)]
     async fn receive(&mut self, sink: &mut impl Sink) -> bool {
         match self.read_async(READ).await {
             Ok(batch) => (&batch)
@@ -144,7 +144,7 @@ impl<P: Parcel> ReceiveAsync for Subscriber<P> {
 }
 
 impl<P: Parcel> Poll for Subscriber<P> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, sink: &mut impl Sink) -> usize {
         let Ok(batch) = self.try_read(READ) else {
             return 0;
