@@ -1,4 +1,4 @@
-//! What a broker adds to its bus: publishing through no hook, one and three; and a request and its reply
+//! What a broker adds to its bus: publishing through no hook, one, three, and all; and a request and its reply
 //! beside a channel and a oneshot.
 
 mod support;
@@ -126,6 +126,31 @@ fn publish(c: &mut Criterion) {
         Clock::Coarse,
         stentor::Persist::new(stentor::RingJournal::new(support::CAPACITY)),
     );
+    #[cfg(all(feature = "metrics", feature = "circuit-breaker", feature = "tracing"))]
+    through(c, "Metrics, Tracing, CircuitBreaker", Clock::Coarse, cheap_hooks());
+    #[cfg(all(
+        feature = "metrics",
+        feature = "circuit-breaker",
+        feature = "tracing",
+        feature = "rate-limit",
+        feature = "persist"
+    ))]
+    through(
+        c,
+        "all hooks",
+        Clock::Coarse,
+        (
+            cheap_hooks(),
+            stentor::RateLimit::new().per_broker(u32::MAX, Duration::from_secs(5)),
+            stentor::Persist::new(stentor::RingJournal::new(support::CAPACITY)),
+        ),
+    );
+}
+
+/// Those that take no lock.
+#[cfg(all(feature = "metrics", feature = "circuit-breaker", feature = "tracing"))]
+fn cheap_hooks() -> impl Hook<Cell> {
+    (stentor::Metrics::new("bench"), stentor::Tracing::new(), stentor::CircuitBreaker::new())
 }
 
 fn deliver(c: &mut Criterion) {
