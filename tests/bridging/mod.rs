@@ -20,8 +20,9 @@ pub fn between(local: &Broker, remote: &Broker) -> BridgeBuilder<u64, (), Broker
     Bridge::builder(local.clone(), remote.clone())
 }
 
+/// One that has room for all that a test publishes before it reads, and for what is imported meanwhile.
 pub fn broker() -> Broker {
-    InMemoryMessageBroker::builder().build()
+    broker_of(4_096)
 }
 
 /// One that makes its publishers (or bridge) wait after so many messages.
