@@ -47,7 +47,8 @@ const MOST_ROUNDS: u32 = 64;
 #[must_use = "dropping it unsubscribes it"]
 pub struct Follow<M> {
     shared: StdArc<Shared<M>>,
-    stage: StdArc<Cursor>,
+    /// Where the stage is; `None` if it has ended with the bus, so that the history is all there is.
+    stage: Option<StdArc<Cursor>>,
     name: String,
     query: ReplayQuery,
     /// Names its task at the journal's bell.
@@ -75,8 +76,10 @@ impl<M: Message> JournalStage<M> {
     /// The messages of the journal that are wanted, and then those of the broker: history, then live, without gap or
     /// repeat. `until_sequence` and dead letters are of the history alone.
     ///
+    /// Where the broker is closed already, the history is all there is.
+    ///
     /// # Errors
-    /// The journal cannot be read, or the stage has ended.
+    /// The journal cannot be read, or the stage has ended before its broker.
     pub fn follow(
         &self,
         name: impl Into<String>,
@@ -85,7 +88,11 @@ impl<M: Message> JournalStage<M> {
         let shared = StdArc::clone(self.shared());
         let replay = shared.journal.replay(query.clone())?;
         let key = shared.journal.store().progress.new_key();
-        let stage = self.cursor().map_err(JournalError::Stage)?;
+        let stage = match self.cursor() {
+            Ok(cursor) => Some(cursor),
+            Err(_) if shared.core.ring.sequencer.end().is_some() => None,
+            Err(error) => return Err(JournalError::Stage(error)),
+        };
         let (name, phase) = (name.into(), Phase::History(replay, 0));
         let budget = COOPERATION;
         Ok(Follow { shared, stage, name, query, key, is_registered: false, budget, phase })
@@ -186,8 +193,13 @@ impl<M: Message> Follow<M> {
             journal.extend(&mut replay, readable);
             return Ok(Phase::History(replay, round + 1));
         }
+        let Some(stage) = &self.stage else {
+            let is_more = readable > replay.end();
+            journal.extend(&mut replay, readable);
+            return Ok(if is_more { Phase::History(replay, round) } else { Phase::Over });
+        };
         let mut subscription = SubscriberBuilder::new(&self.shared.core).name(&self.name);
-        subscription.stay_behind(Ok(StdArc::clone(&self.stage)));
+        subscription.stay_behind(Ok(StdArc::clone(stage)));
         let live = subscription.try_subscribe().map_err(JournalError::Stage)?;
         Ok(Phase::Meeting(replay, live))
     }
