@@ -180,22 +180,18 @@ impl DeadLetterCounts {
 
     /// Each reason, as the metrics call it, and how many.
     pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Self { no_recipient, unknown_recipient, mailbox_full, mailbox_closed, .. } = *self;
-        let Self { not_running, rejected, late_reply, panicked, expired, stale_address, .. } =
-            *self;
-        let Self { unsent, .. } = *self;
         let counts = [
-            no_recipient,
-            unknown_recipient,
-            mailbox_full,
-            mailbox_closed,
-            not_running,
-            rejected,
-            late_reply,
-            panicked,
-            expired,
-            stale_address,
-            unsent,
+            self.no_recipient,
+            self.unknown_recipient,
+            self.mailbox_full,
+            self.mailbox_closed,
+            self.not_running,
+            self.rejected,
+            self.late_reply,
+            self.panicked,
+            self.expired,
+            self.stale_address,
+            self.unsent,
         ];
         DeadLetterReason::KINDS.into_iter().zip(counts)
     }
@@ -206,7 +202,7 @@ impl DeadLetterCounts {
 pub(crate) struct DeadLetters<M> {
     bus: Bus<DeadLetter<M>>,
     publisher: Publisher<DeadLetter<M>>,
-    counts: [Counter; 11],
+    counts: [Counter; DeadLetterReason::KINDS.len()],
     log: LogLimit,
 }
 
