@@ -42,8 +42,9 @@ const MOST_ROUNDS: u32 = 64;
 /// The messages of a journal, and then those of the broker whose stage journals them, without gap or repeat. Made by
 /// [`JournalStage::follow`].
 ///
-/// Also a [`Stream`]. (A task reads files while it is in the history.) It is gated behind the stage. A record that cannot be decoded is one error, and it goes on behind it; any other error
-/// ends it. It reads the bus itself: the broker's hooks are not told of what it delivers.
+/// Also a [`Stream`]. (A task reads files while it is in the history.) It is gated behind the stage. A record that cannot
+/// be decoded is one error, and it goes on behind it; any other error ends it. It reads the bus itself: the broker's hooks
+/// are not told of what it delivers.
 #[must_use = "dropping it unsubscribes it"]
 pub struct Follow<M> {
     shared: StdArc<Shared<M>>,
