@@ -217,13 +217,7 @@ async fn a_bad_network_costs_nothing() {
     let broker = NatsMessageBroker::<u64>::builder(url).config(config);
     let broker = broker.jetstream(JetStream::new("LOG")).connect().await.unwrap();
     for number in 0..COUNT {
-        match number {
-            20 => proxy.set(Mode::Delay(Duration::from_millis(5))),
-            40 => proxy.set(Mode::Cut),
-            70 => proxy.set(Mode::Stall),
-            90 => proxy.set(Mode::HalfClose),
-            _ => {}
-        }
+        proxy.spoil(number);
         let envelope = MessageEnvelope::new(number);
         while broker.publish(envelope.clone()).await.is_err() {
             proxy.set(Mode::Pass);

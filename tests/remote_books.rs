@@ -171,16 +171,6 @@ fn impatient() -> RemoteConfig {
     }
 }
 
-fn spoil(proxy: &Proxy, number: u64) {
-    match number {
-        20 => proxy.set(Mode::Delay(Duration::from_millis(5))),
-        40 => proxy.set(Mode::Cut),
-        70 => proxy.set(Mode::Stall),
-        90 => proxy.set(Mode::HalfClose),
-        _ => {}
-    }
-}
-
 /// Published again until it is acknowledged, each message is there, in order; and again if its
 /// acknowledgement was lost, which the books know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,7 +182,7 @@ async fn streams_on_a_bad_network_lose_nothing() {
     let broker = streams(url).config(impatient()).connect().await.unwrap();
     let mut unknown = vec![0; COUNT as usize];
     for number in 0..COUNT {
-        spoil(&proxy, number);
+        proxy.spoil(number);
         let envelope = MessageEnvelope::new(body(0, number));
         while let Err(error) = broker.publish(envelope.clone()).await {
             unknown[number as usize] += u32::from(is_unknown(&error));

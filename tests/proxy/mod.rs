@@ -46,6 +46,17 @@ impl Proxy {
         self.port
     }
 
+    /// Breaks each way once in the course of a hundred messages, and leaves it so.
+    pub fn spoil(&self, number: u64) {
+        match number {
+            20 => self.set(Mode::Delay(Duration::from_millis(5))),
+            40 => self.set(Mode::Cut),
+            70 => self.set(Mode::Stall),
+            90 => self.set(Mode::HalfClose),
+            _ => {}
+        }
+    }
+
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
