@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bridging::{
-    PATIENCE, about, answer, broker, broker_of, end, numbers, numbers_before, sums, until,
+    PATIENCE, about, all_is_exported, answer, broker, broker_of, end, numbers, numbers_before,
+    sums, until,
 };
 use servers::Server;
 use stentor::{
@@ -103,18 +104,7 @@ async fn with_block_nothing_is_lost_when_the_server_is_killed() {
     let local = broker_of(64);
     let bridge = Bridge::builder(local.clone(), remote.clone()).export("a");
     let bridge = bridge.policy(BridgePolicy::Block).start().await.unwrap();
-    let publishing = tokio::spawn(async move {
-        for number in 0..COUNT {
-            timeout(PATIENCE, local.publish(about("a", number))).await.expect("room").unwrap();
-        }
-    });
-    for part in 1..3 {
-        until(&bridge, |stats| stats.exported > part * COUNT / 4).await;
-        tokio::task::block_in_place(|| server.restart());
-    }
-    publishing.await.unwrap();
-    let stats = end(bridge).await;
-    assert_eq!((stats.exported, stats.dropped), (COUNT, Default::default()));
+    all_is_exported(local, bridge, COUNT, || server.restart()).await;
     let oldest = RemoteSubscribe::new().from(ReplayFrom::Oldest);
     let mut written = remote.subscribe_with(oldest).await.unwrap();
     remote.publish(about("a", COUNT)).await.unwrap();

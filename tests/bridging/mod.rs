@@ -76,6 +76,22 @@ pub async fn end(bridge: Bridge) -> BridgeStats {
     report.stats
 }
 
+/// Publishes so many numbers, while what the bridge exports to is restarted twice; all of them must be exported.
+pub async fn all_is_exported(local: Broker, bridge: Bridge, count: u64, mut restart: impl FnMut()) {
+    let publishing = tokio::spawn(async move {
+        for number in 0..count {
+            timeout(PATIENCE, local.publish(about("a", number))).await.expect("room").unwrap();
+        }
+    });
+    for part in 1..3 {
+        until(&bridge, |stats| stats.exported > part * count / 4).await;
+        tokio::task::block_in_place(&mut restart);
+    }
+    publishing.await.unwrap();
+    let stats = end(bridge).await;
+    assert_eq!((stats.exported, stats.dropped), (count, Default::default()));
+}
+
 pub fn sums(broker: &Broker) -> MessageStream<u64> {
     broker.subscribe_with(SubscribeOptions::new().topic("sums.>")).unwrap()
 }
